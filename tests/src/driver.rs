@@ -12,6 +12,9 @@ use crate::scenario::Scenario;
 /// Both sides are polled this often, as on AWS, unless a scenario says otherwise.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How long writes to a new ticket may be dropped or land late, where a dialect has that.
+const UNTRIAGED: Duration = Duration::from_secs(660);
+
 /// A round that broke off is made again after this time.
 const BROKEN_OFF_PAUSE: Duration = Duration::from_secs(15);
 
@@ -158,6 +161,15 @@ impl Scenario {
             if !self.is_quiet().await {
                 self.time.advance_to(self.next_time());
             }
+        }
+    }
+
+    /// Works until HaloPSA carries out whatever is written to the tickets there are. Under some dialects it drops
+    /// or delays what is written to a ticket that no person has touched yet; under the others nothing is waited for.
+    pub async fn run_until_writes_land(&mut self) {
+        let dialect = &self.setup.dialect;
+        if dialect.has("untriaged-dropped") || dialect.has("untriaged-late") {
+            self.run_for(UNTRIAGED).await;
         }
     }
 

@@ -15,9 +15,6 @@ const TECHNICIAN: i64 = 12;
 /// Time between two events: longer than a poll.
 const MEANWHILE: Duration = Duration::from_secs(70);
 
-/// How long notes and changes of a new ticket may be dropped or land late, where a dialect has that.
-const UNTRIAGED: Duration = Duration::from_secs(660);
-
 /// How long what went wrong may hold things up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecoveryTime {
@@ -112,10 +109,7 @@ pub async fn run_with(
         .run_until("both have tickets", patience.until_tickets(), both)
         .await;
     bundle.run_for(MEANWHILE).await;
-    let dialect = &bundle.setup.dialect;
-    if dialect.has("untriaged-dropped") || dialect.has("untriaged-late") {
-        bundle.run_for(UNTRIAGED).await;
-    }
+    bundle.run_until_writes_land().await;
     let change = AlertChange {
         description: Some("3 accounts now".to_owned()),
         priority: Some("Low".to_owned()),

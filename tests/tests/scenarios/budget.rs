@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use halogard_app::SWEEP_INTERVAL;
 use halogard_domain::budget::Limit;
 use halogard_simulator::{RateLimit, RefusedRequests, RetryAfter};
 use halogard_tests::{Scenario, Setup};
@@ -11,6 +12,8 @@ use crate::DANA;
 /// A tenant that allows this many requests in 300 s, and a bundle that knows.
 fn allowing(requests_max: u32) -> Setup {
     let mut setup = Setup::managed();
+    // As the program does it: a sweep a minute would need the whole of the smallest limit.
+    setup.sweep_interval = SWEEP_INTERVAL;
     setup.limit = Limit {
         requests_max,
         window: Duration::from_secs(300),

@@ -13,7 +13,7 @@ use crate::{DANA, news, with_ticket};
 
 #[tokio::test]
 async fn an_untouched_ticket_is_closed_with_its_alert() {
-    let mut bundle = Scenario::managed().await;
+    let mut bundle = Scenario::start(Setup::managed().fixing(&["close-unassigned"])).await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.liongard.close(alert).unwrap();
     bundle.conclude().await;
@@ -225,7 +225,7 @@ async fn a_change_of_ours_that_clears_the_assignment_is_no_persons() {
 
 #[tokio::test]
 async fn a_close_that_is_refused_for_a_reason_of_its_own_wording_is_tried_with_the_technician() {
-    let mut setup = Setup::managed();
+    let mut setup = Setup::managed().fixing(&["must-assign-wording", "close-unassigned"]);
     setup.halo.assign_before_closing = "Kein Bearbeiter.";
     let mut bundle = Scenario::start(setup).await;
     let (alert, ticket) = with_ticket(&mut bundle).await;

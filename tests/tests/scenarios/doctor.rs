@@ -73,7 +73,7 @@ fn odd(setup: &mut Setup) -> &mut Misconfigurations {
 }
 
 fn healthy() -> (Setup, Policy) {
-    let mut setup = Setup::managed().fixing(&[]);
+    let mut setup = Setup::managed().fixing(&["close-unassigned"]);
     setup.halo.webhooks_need_admin = false;
     let mut policy = setup.policy();
     policy.ignored_environments.insert(EnvironmentId::new(OWN));

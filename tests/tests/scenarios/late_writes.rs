@@ -43,7 +43,7 @@ const TREATMENTS: [UntriagedWrites; 6] = [
 async fn treating(writes: UntriagedWrites, webhook_delivery: WebhookDelivery) -> Scenario {
     let mut setup = Setup {
         webhook_delivery,
-        ..Setup::managed()
+        ..Setup::managed().fixing(&["untriaged-dropped", "untriaged-late"])
     };
     setup.halo.untriaged_writes = writes;
     Scenario::start(setup).await

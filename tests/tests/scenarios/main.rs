@@ -43,10 +43,11 @@ const RUBEN: i64 = 13;
 /// The launchpoint of Liongard's HaloPSA inspector.
 const HALO_INSPECTOR: i64 = 500;
 
-/// A bundle with one alert, raised for the first customer, and its ticket.
+/// A bundle with one alert, raised for the first customer, and its ticket, to which writes land.
 async fn with_ticket(bundle: &mut Scenario) -> (i64, i64) {
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
+    bundle.run_until_writes_land().await;
     (alert, bundle.only_ticket(alert).id)
 }
 

@@ -33,6 +33,7 @@ async fn merged(setup: Setup) -> Merged {
     let (guest, guest_ticket) = with_ticket(&mut bundle).await;
     let host = bundle.raise(0, "MFA Disabled");
     bundle.run_until_quiet().await;
+    bundle.run_until_writes_land().await;
     let ticket = bundle.only_ticket(host).id;
     bundle
         .halo
@@ -360,6 +361,7 @@ async fn a_crash_at_any_moment_of_a_merge_closes_nothing_too_early() {
         let (guest, guest_ticket) = with_ticket(&mut bundle).await;
         let host = bundle.raise(0, "MFA Disabled");
         bundle.run_until_quiet().await;
+        bundle.run_until_writes_land().await;
         let ticket = bundle.only_ticket(host).id;
         bundle
             .halo

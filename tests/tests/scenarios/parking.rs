@@ -6,7 +6,7 @@ use halogard_domain::pair_status::PairStatus;
 use halogard_domain::policy::{Mode, ParkReason};
 use halogard_tests::{Scenario, Setup};
 
-use crate::news;
+use crate::{news, with_ticket};
 
 #[tokio::test]
 async fn an_unmapped_alert_waits_and_is_released_when_it_is_mapped() {
@@ -116,9 +116,7 @@ async fn an_open_ticket_is_followed_to_its_end_as_it_was_opened() {
     for (what, changed) in changed_configs() {
         for restarted in [false, true] {
             let mut bundle = Scenario::managed().await;
-            let alert = bundle.raise(0, "Stale Privileged Accounts");
-            bundle.run_until_quiet().await;
-            let ticket = bundle.only_ticket(alert).id;
+            let (alert, ticket) = with_ticket(&mut bundle).await;
             bundle.set_policy(changed.clone());
             bundle.run_until_quiet().await;
             if restarted {

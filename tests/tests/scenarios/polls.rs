@@ -26,6 +26,7 @@ async fn both_sides_agree_though_no_webhook_ever_comes() {
     let over = bundle.raise(1, "MFA Disabled");
     let changed = bundle.raise(2, "Certificate Expires Soon");
     bundle.run_until_quiet().await;
+    bundle.run_until_writes_land().await;
     bundle.liongard.clear_condition(mended).unwrap();
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.liongard.close(over).unwrap();

@@ -87,8 +87,7 @@ async fn a_refused_alert_blocks_no_other_alert() {
 #[tokio::test]
 async fn a_note_that_is_refused_holds_up_neither_the_status_nor_the_close() {
     let mut bundle = Scenario::managed().await;
-    let alert = bundle.raise(0, "Stale Privileged Accounts");
-    bundle.run_until_quiet().await;
+    let (alert, _) = crate::with_ticket(&mut bundle).await;
     bundle.halo.faults().next("POST /Actions", Fault::Empty403);
     bundle
         .liongard
