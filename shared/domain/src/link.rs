@@ -21,7 +21,8 @@ use crate::time::Timestamp;
 use crate::work::{FoundTicket, InitialState, WorkSign};
 
 pub use accepted::{
-    AcceptedChange, Evidence, NOT_CARRIED_OUT_PAUSES, StateBefore, WRITE_VISIBLE_WITHIN,
+    AcceptedChange, Evidence, NOT_CARRIED_OUT_PAUSES, OtherMembers, StateBefore,
+    WRITE_VISIBLE_WITHIN,
 };
 pub use base::{Base, Closure, OpeningSnapshot};
 pub use claim::{

@@ -408,6 +408,8 @@ pub struct TicketNote {
     pub text: String,
     /// The status that the ticket had afterwards, if HaloPSA says so.
     pub status_after: Option<StatusId>,
+    /// When it was written (HaloPSA's clock), if HaloPSA says so.
+    pub written_at: Option<Timestamp>,
 }
 
 /// The notes of a ticket, as far as HaloPSA showed them.

@@ -4,16 +4,18 @@ mod support;
 
 use std::time::Duration;
 
-use halogard_domain::ids::PriorityId;
+use halogard_domain::ids::{HaloClientId, NoteId, PriorityId, TechnicianId, TicketTypeId};
 use halogard_domain::link::{Evidence, NOT_CARRIED_OUT_PAUSES, WRITE_VISIBLE_WITHIN, WriteKind};
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::plan::Step;
 use halogard_domain::policy::Mode;
-use halogard_domain::ticket::TicketChange;
+use halogard_domain::ticket::{
+    Assignment, Handling, NoteAuthor, TicketChange, TicketNote, TicketNotes,
+};
 use halogard_domain::write_result::WriteResult;
 use halogard_domain::{Alert, Link, Policy, Slug, Ticket, plan};
 
-use support::{CLOSED, OPEN, alert, at, linked, policy, ticket};
+use support::{CLOSED, IN_PROGRESS, OPEN, alert, at, linked, policy, ticket};
 
 /// When our change is answered.
 const ANSWERED: i64 = 100;
@@ -40,9 +42,15 @@ fn shows(id: u64, changed: i64, seen: i64) -> Ticket {
 /// A pair whose alert became Low, and whose ticket was given priority 4 in place of 1. HaloPSA's answer shows
 /// `changed` as the time of change.
 fn lowered(policy: &Policy, changed: i64) -> Link {
+    lowered_to(policy, shows(4, changed, ANSWERED))
+}
+
+/// The same with the whole of the answer.
+fn lowered_to(policy: &Policy, answer: Ticket) -> Link {
     let mut link = linked(policy);
     let known = Ticket {
         observed_at: at(60),
+        handling: answer.handling.clone(),
         ..ticket(OPEN, 60)
     };
     link.observe_current_ticket(known.clone());
@@ -56,7 +64,7 @@ fn lowered(policy: &Policy, changed: i64) -> Link {
         priority: priority(4),
         ..TicketChange::of(&known)
     };
-    carry_out(&mut link, policy, &change, shows(4, changed, ANSWERED));
+    carry_out(&mut link, policy, &change, answer);
     link
 }
 
@@ -139,10 +147,247 @@ fn what_a_report_says_about_an_accepted_change() {
             Evidence::Shown => "shown",
             Evidence::Early => "early",
             Evidence::NotCarriedOut(_) => "not carried out",
+            Evidence::Unseen { .. } => "unseen",
             Evidence::Overtaken => "overtaken",
         };
         assert_eq!(said, expected, "{name}");
     }
+}
+
+/// What else someone may do to a ticket, and `ticket` once it is done.
+fn another_change(number: usize, ticket: Ticket) -> Option<(&'static str, Ticket)> {
+    let filed = |handling| Ticket {
+        handling,
+        ..ticket.clone()
+    };
+    let known = ticket.handling.clone();
+    Some(match number {
+        0 => (
+            "assigned",
+            filed(Handling {
+                assignment: Some(Assignment::To(TechnicianId::new(12))),
+                ..known
+            }),
+        ),
+        1 => (
+            "another team",
+            filed(Handling {
+                team: Some("Projects".into()),
+                ..known
+            }),
+        ),
+        2 => (
+            "another category",
+            filed(Handling {
+                category: Some("Security>Access".into()),
+                ..known
+            }),
+        ),
+        3 => (
+            "another client",
+            Ticket {
+                client: HaloClientId::new(19),
+                ..ticket
+            },
+        ),
+        4 => (
+            "another type",
+            Ticket {
+                ticket_type: TicketTypeId::new(6),
+                ..ticket
+            },
+        ),
+        5 => (
+            "another title",
+            Ticket {
+                summary: "[LG-7586] Dana looks into it".into(),
+                ..ticket
+            },
+        ),
+        6 => (
+            "another status",
+            Ticket {
+                status: IN_PROGRESS,
+                ..ticket
+            },
+        ),
+        _ => return None,
+    })
+}
+
+/// The ticket as [`shows`] has it, and what it is filed under.
+fn filed(id: u64, changed: i64, seen: i64) -> Ticket {
+    Ticket {
+        handling: Handling {
+            assignment: Some(Assignment::Unassigned),
+            team: Some("Service Desk".into()),
+            category: Some("Security".into()),
+        },
+        ..shows(id, changed, seen)
+    }
+}
+
+#[test]
+fn a_dropped_change_is_made_again_though_someone_has_changed_something_else_since() {
+    let policy = policy(Mode::Managed);
+    let mut cases = 0;
+    for seen in [ANSWERED + 5, settled(), settled() + 3600] {
+        for number in 0.. {
+            let now = seen.max(settled());
+            let Some((name, report)) = another_change(number, filed(1, seen - 1, seen)) else {
+                break;
+            };
+            let mut link = lowered_to(&policy, filed(4, 60, ANSWERED));
+            link.observe_current_ticket(report.clone());
+            assert!(!link.needs_notes_about_accepted(), "{name}, seen at {seen}");
+            if now > seen {
+                let steps = planned(&link, &policy, seen);
+                assert!(!steps.iter().any(Step::writes_ticket), "{name}: {steps:?}");
+            }
+            assert_eq!(
+                planned(&link, &policy, now),
+                [Step::RecordNotCarriedOut],
+                "{name}, seen at {seen}"
+            );
+            let refused = link.not_carried_out(&policy, at(now));
+            let refused = refused.unwrap_or_else(|| panic!("{name}, seen at {seen}"));
+            let retry_at = refused.retry_at.map(|it| it.since(at(now)));
+            assert_eq!(retry_at, NOT_CARRIED_OUT_PAUSES.first().copied());
+            link.apply(&WriteResult::NotCarriedOut(refused));
+            let base = link.base.clone().unwrap_or_else(|| panic!("a base"));
+            assert_eq!(base.alert_priority, Slug::new("Critical"), "{name}");
+            cases += 1;
+        }
+    }
+    assert_eq!(cases, 21);
+}
+
+#[test]
+fn an_answer_that_shows_a_later_time_of_change_proves_the_change() {
+    let policy = policy(Mode::Managed);
+    for number in 0.. {
+        let Some((name, report)) = another_change(number, filed(1, settled(), settled())) else {
+            break;
+        };
+        let mut link = lowered_to(&policy, filed(4, 99, ANSWERED));
+        link.observe_current_ticket(report);
+        assert_eq!(link.accepted, None, "{name}: the priority is a person's");
+    }
+}
+
+#[test]
+fn an_entry_of_the_time_of_change_says_that_the_change_was_no_priority() {
+    let policy = policy(Mode::Managed);
+    let changed = settled() + 50;
+    let mut link = lowered_to(&policy, filed(4, 60, ANSWERED));
+    link.observe_current_ticket(filed(1, changed, changed + 5));
+    assert!(link.needs_notes_about_accepted());
+    for (written, may_be_undone) in [
+        (vec![], true),
+        (vec![None, Some(0)], true),
+        (vec![Some(changed - 3), Some(changed + 3)], true),
+        (vec![Some(0), Some(changed)], false),
+        (vec![Some(changed - 2)], false),
+        (vec![Some(changed + 2)], false),
+    ] {
+        let entry = |written: &Option<i64>| TicketNote {
+            id: NoteId::new(2),
+            author: NoteAuthor::Person,
+            text: String::new(),
+            status_after: None,
+            written_at: written.map(at),
+        };
+        let notes = TicketNotes {
+            notes: written.iter().map(entry).collect(),
+            is_whole: true,
+        };
+        assert_eq!(
+            link.may_have_been_undone(&notes, &policy.machine_applications),
+            may_be_undone,
+            "{written:?}"
+        );
+    }
+}
+
+#[test]
+fn a_former_priority_that_no_one_chose_is_no_sign_of_work() {
+    let policy = policy(Mode::Managed);
+    let mut link = lowered_to(&policy, filed(4, 99, ANSWERED));
+    link.observe_current_ticket(filed(4, 99, settled()));
+    let mut now = settled();
+    // The alert changes once more; HaloPSA drops that, and a person assigns the ticket.
+    link.observe_alert(Alert {
+        priority: Slug::new("medium"),
+        changed_at: at(now),
+        observed_at: at(now),
+        ..alert()
+    });
+    let known = link.observed_ticket.clone();
+    let known = known.unwrap_or_else(|| panic!("a ticket"));
+    let change = TicketChange {
+        priority: priority(3),
+        ..TicketChange::of(&known)
+    };
+    carry_out(&mut link, &policy, &change, filed(3, 99, now));
+    now += 10;
+    let note_worthy = Ticket {
+        summary: "[LG-7586] Dana looks into it".into(),
+        ..filed(4, now, now)
+    };
+    link.observe_current_ticket(note_worthy);
+    let steps = planned(&link, &policy, now);
+    let is_work = |step: &Step| matches!(step, Step::RecordWork(_));
+    assert!(!steps.iter().any(is_work), "{steps:?}");
+}
+
+#[test]
+fn a_priority_that_is_dropped_beside_a_status_that_lands_is_made_again() {
+    let policy = policy(Mode::Managed);
+    let mut link = linked(&policy);
+    let known = Ticket {
+        observed_at: at(60),
+        ..ticket(OPEN, 60)
+    };
+    link.observe_current_ticket(known.clone());
+    link.observe_alert(Alert {
+        priority: Slug::new("low"),
+        status: Slug::new("in progress"),
+        changed_at: at(90),
+        observed_at: at(90),
+        ..alert()
+    });
+    let change = TicketChange {
+        priority: priority(4),
+        status: Some(IN_PROGRESS),
+        ..TicketChange::of(&known)
+    };
+    let answer = Ticket {
+        status: IN_PROGRESS,
+        ..shows(4, 99, ANSWERED)
+    };
+    carry_out(&mut link, &policy, &change, answer);
+    let read = Ticket {
+        status: IN_PROGRESS,
+        ..shows(1, 99, settled())
+    };
+    link.observe_current_ticket(read);
+    assert_eq!(
+        planned(&link, &policy, settled()),
+        [Step::RecordNotCarriedOut]
+    );
+    let refused = link.not_carried_out(&policy, at(settled()));
+    let refused = refused.unwrap_or_else(|| panic!("it was not carried out"));
+    assert_eq!(
+        refused.message,
+        "HaloPSA accepted the change, but the priority stayed 1 instead of 4"
+    );
+    link.apply(&WriteResult::NotCarriedOut(refused));
+    let base = link.base.clone().unwrap_or_else(|| panic!("a base"));
+    assert_eq!(base.alert_priority, Slug::new("Critical"));
+    assert_eq!(
+        (base.alert_status, base.ticket_status),
+        (Slug::new("in progress"), IN_PROGRESS)
+    );
 }
 
 #[test]
@@ -229,7 +474,13 @@ fn a_person_who_sets_it_back_wins() {
         for seen in [ANSWERED + 5, settled(), settled() + 3600] {
             let mut link = lowered(&policy, answered_with);
             link.observe_current_ticket(shows(1, seen - 1, seen));
-            assert_eq!(link.accepted, None, "seen at {seen}");
+            // The answer proves the change, or nothing else explains that the ticket has changed.
+            let none = TicketNotes::default();
+            let machines = &policy.machine_applications;
+            let is_persons = link.accepted.is_none() || link.may_have_been_undone(&none, machines);
+            assert!(is_persons, "seen at {seen}");
+            assert_eq!(answered_with == 99, link.accepted.is_none());
+            link.accepted = None;
             let steps = planned(&link, &policy, seen);
             assert!(!steps.iter().any(Step::writes_ticket), "{steps:?}");
         }

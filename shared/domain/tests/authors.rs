@@ -10,6 +10,7 @@ fn note(id: u64, author: &NoteAuthor) -> TicketNote {
         author: author.clone(),
         text: String::new(),
         status_after: None,
+        written_at: None,
     }
 }
 

@@ -10,8 +10,8 @@ use halogard_domain::ids::{
     TicketId, TicketTypeId,
 };
 use halogard_domain::link::{
-    AcceptedChange, Base, Claim, Closure, Link, NoteClaim, OpeningSnapshot, PendingInspection,
-    RefusedWrite, StateBefore, TerminalReason, WriteKind,
+    AcceptedChange, Base, Claim, Closure, Link, NoteClaim, OpeningSnapshot, OtherMembers,
+    PendingInspection, RefusedWrite, StateBefore, TerminalReason, WriteKind,
 };
 use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::missing::Missing;
@@ -143,6 +143,7 @@ pub fn full_link(id: u64) -> Link {
             priority: None,
             answered_at: at(76),
             changed_at: at(75),
+            is_proved: true,
             is_doubtful: true,
             failures: 1,
             before: vec![StateBefore {
@@ -150,6 +151,17 @@ pub fn full_link(id: u64) -> Link {
                 priority: Some(PriorityId::new(3)),
                 base: None,
             }],
+            answered: OtherMembers {
+                status: StatusId::new(2),
+                client: HaloClientId::new(17),
+                ticket_type: TicketTypeId::new(5),
+                handling: Handling {
+                    assignment: Some(Assignment::Unassigned),
+                    team: Some(AWKWARD.to_owned()),
+                    category: None,
+                },
+                title: Some(u64::MAX - 3),
+            },
         }),
         parked: Some(ParkReason::NoTemplate),
         arrival: Some(Arrival::BeforeStart { undecided: 26 }),

@@ -373,6 +373,7 @@ impl ServiceDesk for Desk {
             author: author.clone(),
             text: String::new(),
             status_after: None,
+            written_at: None,
         };
         let notes: Vec<_> = opened_by.get(&ticket).map(opening).into_iter().collect();
         Ok(TicketNotes {

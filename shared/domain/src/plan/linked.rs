@@ -160,6 +160,7 @@ impl<'a> Pair<'a> {
         is_asked
             .then(|| sign_of_work(link, &self.base, alert, ticket, mapping, template))
             .flatten()
+            .filter(|sign| *sign != WorkSign::Priority || !link.has_unseen_priority())
     }
 
     /// Whether people merged the ticket into one of another customer, or it was found there. Nothing

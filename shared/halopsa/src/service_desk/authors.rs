@@ -78,6 +78,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
                 .collect::<Vec<_>>()
                 .join("\n"),
             status_after: row.new_status.filter(|status| status.get() > 0),
+            written_at: row.written_at,
         };
         rows.iter().map(note).collect()
     }

@@ -1,5 +1,6 @@
 //! Actions: HaloPSA's word for what is written on a ticket.
 
+use halogard_domain::Timestamp;
 use halogard_domain::ids::{NoteId, OutcomeId, StatusId, TechnicianId, TicketId};
 use halogard_domain::render::plain_text;
 use halogard_wire::values::{self, Lenient};
@@ -34,6 +35,9 @@ pub struct ActionRow {
     /// The status that the ticket had afterwards.
     #[serde(default, deserialize_with = "values::id")]
     pub new_status: Option<StatusId>,
+    /// When it was written; a value of any other form is none.
+    #[serde(default, rename = "datetime", deserialize_with = "lenient_time")]
+    pub written_at: Option<Timestamp>,
     /// The display name of the application that wrote it. The agents' own web app is one.
     #[serde(default, deserialize_with = "values::text")]
     pub actionby_application_id: Option<String>,
@@ -46,6 +50,12 @@ pub struct ActionRow {
 fn lenient_integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     let read: Lenient<i64> = values::lenient(from, |json| values::integer(json))?;
     Ok(read.or_note("who_type", &mut Vec::new()))
+}
+
+/// A point in time; a value of any other form is none.
+fn lenient_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+    let read: Lenient<Timestamp> = values::lenient_timestamp(from)?;
+    Ok(read.or_note("datetime", &mut Vec::new()))
 }
 
 impl Row for ActionRow {

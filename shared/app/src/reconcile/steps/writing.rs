@@ -218,8 +218,8 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Records that HaloPSA accepted a change and did not carry it out. Where the ticket does not show when it
-    /// changed, a person may have undone the change; the notes show whether one worked on the ticket.
+    /// Records that HaloPSA accepted a change and did not carry it out, unless a person may have undone it. Where
+    /// the ticket alone does not show that none has, its notes are read.
     pub(super) async fn record_not_carried_out(
         &self,
         session: &mut PairSession<'_>,
@@ -228,10 +228,12 @@ impl<E: Env> Reconciler<E> {
         let Some(refused) = session.link.not_carried_out(session.policy, now) else {
             return Ok(Next::Replan);
         };
-        let undated = session.link.observed_ticket.as_ref();
-        if let Some(id) = undated.filter(|it| !it.is_dated).map(|it| it.id) {
+        if let Some(id) = session.link.ticket
+            && session.link.needs_notes_about_accepted()
+        {
             let notes = self.desk.notes(id).await?;
-            if notes.show_a_person(&session.policy.machine_applications) {
+            let machines = &session.policy.machine_applications;
+            if session.link.may_have_been_undone(&notes, machines) {
                 session.link.accepted = None;
                 return Ok(Next::Replan);
             }
