@@ -322,7 +322,8 @@ fn setup(webhook_delivery: WebhookDelivery) -> Setup {
     Setup {
         webhook_delivery,
         level: Level::ERROR,
-        ..Setup::managed()
+        // What HaloPSA itself clears is no write of ours.
+        ..Setup::managed().fixing(&["status-clears-agent"])
     }
 }
 
