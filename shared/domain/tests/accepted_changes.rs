@@ -263,6 +263,37 @@ fn a_dropped_change_is_made_again_though_someone_has_changed_something_else_sinc
 }
 
 #[test]
+fn a_dropped_change_is_noticed_however_far_halopsas_clock_is_ahead() {
+    let policy = policy(Mode::Managed);
+    for ahead in [0, 59, 61, 600, 86_400] {
+        let changed = 60 + ahead;
+        let mut link = linked(&policy);
+        let known = shows(1, changed, 60);
+        link.observe_current_ticket(known.clone());
+        link.observe_alert(Alert {
+            priority: Slug::new("low"),
+            changed_at: at(90),
+            observed_at: at(90),
+            ..alert()
+        });
+        let change = TicketChange {
+            priority: priority(4),
+            ..TicketChange::of(&known)
+        };
+        carry_out(&mut link, &policy, &change, shows(4, changed, ANSWERED));
+        let wait = Step::Wait(at(settled()));
+        assert_eq!(planned(&link, &policy, ANSWERED), [wait], "{ahead} s");
+        link.observe_current_ticket(shows(1, changed, settled()));
+        let steps = planned(&link, &policy, settled());
+        assert_eq!(steps, [Step::RecordNotCarriedOut], "{ahead} s");
+        // A person's act is later by the same clock.
+        let mut link = lowered_to(&policy, shows(4, 99 + ahead, ANSWERED));
+        link.observe_current_ticket(shows(1, 200 + ahead, settled()));
+        assert_eq!(link.accepted, None, "{ahead} s");
+    }
+}
+
+#[test]
 fn an_answer_that_shows_a_later_time_of_change_proves_the_change() {
     let policy = policy(Mode::Managed);
     for number in 0.. {

@@ -49,6 +49,16 @@ fn a_read_made_later_wins_over_an_earlier_time_of_change() {
 }
 
 #[test]
+fn a_read_wins_over_what_was_seen_while_our_clock_was_ahead() {
+    for ahead in [61, 3_600, 365 * 86_400] {
+        let mut link = knowing(report(OPEN, 90, 100 + ahead));
+        link.observe_current_ticket(report(CLOSED, 95, 100));
+        assert_eq!(status_of(&link), CLOSED, "{ahead} s");
+        assert!(link.is_ticket_current(at(100)), "{ahead} s");
+    }
+}
+
+#[test]
 fn a_report_that_is_a_little_older_and_differs_is_decided_by_a_read() {
     let disorder = i64::try_from(REPORT_DISORDER_MAX.as_secs()).unwrap();
     let link = knowing(report(OPEN, 500, 500));

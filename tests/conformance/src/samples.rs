@@ -143,6 +143,7 @@ pub fn full_link(id: u64) -> Link {
             priority: None,
             answered_at: at(76),
             changed_at: at(75),
+            believed_change: at(74),
             is_proved: true,
             is_doubtful: true,
             failures: 1,

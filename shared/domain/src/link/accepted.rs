@@ -52,6 +52,8 @@ pub struct AcceptedChange {
     pub answered_at: Timestamp,
     /// The time of change in the answer (HaloPSA's clock). Whatever has a later one was done by someone else.
     pub changed_at: Timestamp,
+    /// The same as far as it can be believed: where HaloPSA's clock is ahead, that is when it was seen.
+    pub believed_change: Timestamp,
     /// Whether the answer shows a later time of change than was known before, which nothing but the priority
     /// explains.
     pub is_proved: bool,
@@ -131,7 +133,7 @@ impl AcceptedChange {
             return Evidence::Overtaken;
         };
         // Without a time of its own a report does not say whether anyone has acted since.
-        if report.is_dated && report.changed() > self.changed_at {
+        if report.is_dated && self.is_before_change_of(report) {
             // A status that was set and set back is a person's: a status takes effect wherever a change does.
             return if self.is_proved || !shows_status {
                 Evidence::Overtaken
@@ -147,6 +149,12 @@ impl AcceptedChange {
         } else {
             Evidence::NotCarriedOut(before)
         }
+    }
+
+    /// Whether `report` shows a later time of change than the answer. Reports of one time may be believed to be of
+    /// different times.
+    fn is_before_change_of(&self, report: &Ticket) -> bool {
+        report.changed_at > self.changed_at && report.changed() > self.believed_change
     }
 
     /// Whether `report` shows the status that was asked for, if one was.
@@ -201,7 +209,9 @@ impl Link {
         answered_at: Timestamp,
     ) -> AcceptedChange {
         let known = self.observed_ticket.as_ref();
-        let is_later = known.is_none_or(|known| answer.changed() > known.changed());
+        let is_later = known.is_none_or(|known| {
+            answer.changed_at > known.changed_at && answer.changed() > known.changed()
+        });
         let refused = self.refused.iter().find(|refused| refused.write == write);
         let failures = refused.map_or(0, |refused| refused.not_carried_out);
         // A change of the status explains it as well.
@@ -211,7 +221,8 @@ impl Link {
             status: change.status,
             priority: change.priority,
             answered_at,
-            changed_at: answer.changed(),
+            changed_at: answer.changed_at,
+            believed_change: answer.changed(),
             is_proved: is_later && answer.is_dated && is_of_one_member,
             is_doubtful: !is_later || !answer.is_dated || failures > 0,
             failures,

@@ -73,7 +73,8 @@ impl Link {
                     accepted.is_doubtful = true;
                 }
             }
-            Some(known) if as_of >= known.observed_at => {
+            // A time in the future was read from a clock that has been set back since.
+            Some(known) if as_of >= known.observed_at.believed_at(as_of) => {
                 let is_same_change = known.changed_at == ticket.changed_at;
                 let activity = if is_same_change {
                     known.activity.max(ticket.activity)
