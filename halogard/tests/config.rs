@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use support::{Bench, Config, Ended, Process, SOON, program};
 
@@ -368,6 +369,45 @@ fn a_config_is_planned_applied_and_undone_on_one_machine() {
         "{refused:?}"
     );
     assert_eq!(origins(&bench).len(), 3);
+}
+
+#[test]
+fn an_apply_that_is_killed_at_any_moment_is_given_again_and_ends_in_the_same_state() {
+    const KILLS: u32 = 6;
+    let mut bench = Bench::new();
+    bench.set("HALOPSA_WINDOW_REQUESTS_MAX", "100000");
+    let file = bench.path("halogard.toml");
+    let digest = planned(&bench, "");
+    let began = Instant::now();
+    let applied = bench.operate(&format!("config apply {digest}"));
+    assert_eq!(applied.status.code(), Some(0), "{applied:?}");
+    let took = began.elapsed();
+    let mut before = std::fs::read_to_string(&file).unwrap();
+    for round in 0..KILLS {
+        let customers = 6 - i64::from(round % 2);
+        let text = format!("{}# {round}\n", Config::of_customers(customers).text());
+        std::fs::write(bench.path("next.toml"), &text).unwrap();
+        let digest = planned(&bench, "next.toml");
+        let apply = format!("config apply {digest} next.toml");
+        let mut command = program(&bench.path(""));
+        command.args(apply.split(' ')).envs(&bench.settings);
+        let killed = Process::start(command);
+        std::thread::sleep(took * (round + 1) / KILLS);
+        killed.kill();
+        let found = std::fs::read_to_string(&file).unwrap();
+        assert!(found == before || found == text, "half a file: {found}");
+
+        let again = bench.operate(&apply);
+        assert_eq!(again.status.code(), Some(0), "round {round}: {again:?}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+        assert_eq!(bench.operate("config show").stdout, text);
+        let versions = u64::from(round) + 2;
+        let history = bench.ask("config history");
+        let listed = history["versions"].as_array().unwrap();
+        assert_eq!(listed.last().unwrap()["number"], versions, "{history}");
+        assert_eq!(listed.len() as u64, versions, "{history}");
+        before = text;
+    }
 }
 
 #[test]

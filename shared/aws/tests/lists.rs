@@ -236,7 +236,10 @@ async fn a_config_too_large_for_the_table_is_refused_and_named() {
     let fixture = DynamoDbFixture::fresh().await;
     let text = "#".repeat(420_000);
     let key = ConfigText::key(&text);
-    let config = ConfigText { text: Some(text) };
+    let config = ConfigText {
+        text: Some(text),
+        expires_at: None,
+    };
 
     let store = fixture.store();
     let outcome = store.save_record(key.as_str(), &config, Revision(0)).await;

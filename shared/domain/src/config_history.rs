@@ -1,5 +1,7 @@
 //! The configs that were applied: which one is in force, and which came before it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::hash::hash64;
@@ -99,7 +101,13 @@ impl Record for ConfigInForce {
 pub struct ConfigText {
     /// The text; `None` where none is stored.
     pub text: Option<String>,
+    /// When it may be deleted; `None` while its version is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
+
+/// How long a text is kept once another version is in force: who asks what was in force asks within a year.
+pub const TEXTS_KEPT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl ConfigText {
     /// The key of `text`.
@@ -112,6 +120,10 @@ impl ConfigText {
 impl Record for ConfigText {
     const PARTITION: &'static str = "config_text";
     type Key = str;
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 mod effects;
 mod samples;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,7 +18,9 @@ use halogard_app::ports::{
     ServiceDeskCatalog,
 };
 use halogard_config::{Config, ConfigDifference, differences};
-use halogard_domain::config_history::{ConfigInForce, ConfigText, ConfigVersion, VersionOrigin};
+use halogard_domain::config_history::{
+    ConfigInForce, ConfigText, ConfigVersion, TEXTS_KEPT, VersionOrigin,
+};
 use halogard_domain::record::Singleton;
 use halogard_domain::{Policy, Timestamp};
 use serde::{Serialize, Serializer};
@@ -202,7 +205,9 @@ pub enum ConfigChangeError {
     #[error("there is no version {0}; `halogard config history` lists those that are known")]
     NoVersion(u64),
     /// The text of a version is gone.
-    #[error("the text of version {0} is not stored")]
+    #[error(
+        "the text of version {0} is kept no longer: another one took its place more than a year ago"
+    )]
     NoText(u64),
 }
 
@@ -311,6 +316,9 @@ pub async fn put_in_force(
     let stored = store.load_record::<ConfigInForce>(&Singleton).await?;
     let mut config = stored.value;
     if config.is(&candidate.policy, &key) {
+        // What an earlier call did not come to.
+        keep_text(store, &key, &candidate.text).await?;
+        let_former_texts_expire(store, &config, now).await?;
         let version = config.current().map_or(0, |it| it.number);
         return Ok(PutInForce {
             version,
@@ -329,27 +337,67 @@ pub async fn put_in_force(
     let version = config.put(candidate.policy.clone(), version);
     let saved = store.save_record(&Singleton, &config, stored.revision);
     match saved.await {
-        Ok(_) => Ok(PutInForce {
-            version,
-            was_in_force: false,
-        }),
+        Ok(_) => {
+            let_former_texts_expire(store, &config, now).await?;
+            Ok(PutInForce {
+                version,
+                was_in_force: false,
+            })
+        }
         Err(SaveError::Conflict) => Err(ConfigChangeError::Conflict),
         Err(SaveError::Store(error)) => Err(error.into()),
     }
 }
 
-/// Stores a text under its key, unless it is there.
+/// Gives the texts that are no longer in force their end, as far as they have none.
+async fn let_former_texts_expire(
+    store: &impl Records,
+    config: &ConfigInForce,
+    now: Timestamp,
+) -> Result<(), PortError> {
+    let in_force = config.current().map(|it| it.text.as_str());
+    let texts = config.versions.iter().map(|it| it.text.as_str());
+    let former: BTreeSet<&str> = texts.filter(|text| Some(*text) != in_force).collect();
+    for key in former {
+        let stored = store.load_record::<ConfigText>(key).await?;
+        let ConfigText {
+            text: Some(text),
+            expires_at: None,
+        } = stored.value
+        else {
+            continue;
+        };
+        let record = ConfigText {
+            text: Some(text),
+            expires_at: Some(now.plus(TEXTS_KEPT)),
+        };
+        save_text(store, key, &record, stored.revision).await?;
+    }
+    Ok(())
+}
+
+/// Stores a text under its key without an end, unless it is there.
 async fn keep_text(store: &impl Records, key: &str, text: &str) -> Result<(), PortError> {
     let stored = store.load_record::<ConfigText>(key).await?;
-    if stored.value.text.is_some() {
+    if stored.value.text.is_some() && stored.value.expires_at.is_none() {
         return Ok(());
     }
     let record = ConfigText {
         text: Some(text.to_owned()),
+        expires_at: None,
     };
-    match store.save_record(key, &record, stored.revision).await {
-        // Another process stored the same.
-        Ok(Revision(_)) | Err(SaveError::Conflict) => Ok(()),
+    save_text(store, key, &record, stored.revision).await
+}
+
+/// Saves a text; another process that saves it meanwhile saves the same.
+async fn save_text(
+    store: &impl Records,
+    key: &str,
+    record: &ConfigText,
+    revision: Revision,
+) -> Result<(), PortError> {
+    match store.save_record(key, record, revision).await {
+        Ok(_) | Err(SaveError::Conflict) => Ok(()),
         Err(SaveError::Store(error)) => Err(error),
     }
 }

@@ -11,7 +11,7 @@ use halogard_domain::ids::{
 use halogard_domain::link::Base;
 use halogard_domain::policy::ParkReason;
 use halogard_domain::ticket::{Existence, Handling, HumanActivity};
-use halogard_domain::{Alert, Link, Slug, Ticket};
+use halogard_domain::{Alert, Link, Slug, Ticket, Timestamp};
 use halogard_operations::audit::Operator;
 use halogard_operations::config_changes::{
     AlertsOf, ConfigCandidate, ConfigChangeError, ConfigPlan, PlanDigest, history, in_force,
@@ -21,7 +21,7 @@ use halogard_operations::doctor::DoctorReport;
 use halogard_sqlite::Store;
 use tempfile::TempDir;
 
-use support::{NOW, StoppedClock, empty_store};
+use support::{NOW, StoppedClock, before, empty_store};
 
 const CONFIG: &str = r#"mode = "managed"
 
@@ -69,12 +69,16 @@ impl ConfigBench {
     }
 
     async fn put(&self, text: &str, origin: VersionOrigin) -> u64 {
+        self.put_at(text, origin, NOW).await
+    }
+
+    async fn put_at(&self, text: &str, origin: VersionOrigin, now: Timestamp) -> u64 {
         let operator = Operator {
             account: "mo".to_owned(),
             reason: Some("a reason".to_owned()),
         };
         let candidate = candidate(text);
-        let put = put_in_force(&self.store, &candidate, origin, Some(&operator), NOW);
+        let put = put_in_force(&self.store, &candidate, origin, Some(&operator), now);
         put.await.unwrap().version
     }
 
@@ -155,6 +159,7 @@ async fn a_change_that_stopped_after_its_text_was_stored_goes_on() {
     let bench = ConfigBench::new();
     let key = ConfigText::key(CONFIG);
     let text = ConfigText {
+        expires_at: None,
         text: Some(CONFIG.to_owned()),
     };
     let saved = bench
@@ -164,6 +169,34 @@ async fn a_change_that_stopped_after_its_text_was_stored_goes_on() {
     assert_eq!(text_of(&bench.store, None).await.unwrap(), None);
     assert_eq!(bench.put(CONFIG, VersionOrigin::Applied).await, 1);
     assert!(!bench.plan(CONFIG).await.has_changes);
+}
+
+#[tokio::test]
+async fn a_text_is_kept_for_a_year_after_another_one_took_its_place() {
+    const DAY: i64 = 24 * 60 * 60;
+    let (one, two) = (CONFIG.to_owned(), with_customer(8802, 18));
+    for (replaced, kept) in [(364, true), (366, false)] {
+        let bench = ConfigBench::new();
+        let applied = VersionOrigin::Applied;
+        bench.put_at(&one, applied, before(900 * DAY)).await;
+        bench.put_at(&two, applied, before(replaced * DAY)).await;
+        // However old the text in force is, it stays.
+        let in_force = text_of(&bench.store, None).await.unwrap();
+        assert_eq!(in_force.as_deref(), Some(two.as_str()));
+        let former = text_of(&bench.store, Some(1)).await;
+        match kept {
+            true => assert_eq!(former.unwrap().as_deref(), Some(one.as_str())),
+            false => assert!(
+                matches!(former, Err(ConfigChangeError::NoText(1))),
+                "{former:?}"
+            ),
+        }
+        // In force again, it has no end, whatever it had before.
+        bench.put_at(&one, applied, before(1)).await;
+        let key = ConfigText::key(&one);
+        let again = bench.store.load_record::<ConfigText>(&key);
+        assert_eq!(again.await.unwrap().value.expires_at, None);
+    }
 }
 
 #[tokio::test]

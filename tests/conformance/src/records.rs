@@ -201,6 +201,7 @@ impl SampleRecord for ConfigText {
     fn sample(number: u8, _now: Timestamp) -> Self {
         Self {
             text: Some(format!("# config {number}: \u{fc}\n")),
+            expires_at: None,
         }
     }
 }
