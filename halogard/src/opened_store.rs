@@ -9,17 +9,21 @@ use anyhow::Context as _;
 use clap::Args;
 use halogard_app::Store;
 use halogard_app::budget::{SharedBudget, WaitingBudget};
-use halogard_app::ports::Stage;
+use halogard_app::ports::{SecretInfo, Stage, Vault as _};
 use halogard_config::Config;
 use halogard_credentials::SecretFields;
+use halogard_credentials::rotation::KeyPair;
 use halogard_domain::Policy;
 use halogard_domain::budget::Priority;
+use halogard_liongard::ParsedAccessKey;
 use halogard_operations::config_changes;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{
     self, Form, SETTINGS, ServeSettings, SettingValues, WebhookSettings,
 };
-use halogard_vendors::{CallDurations, CallObserver, HaloWebhooks, VendorSettings, Vendors};
+use halogard_vendors::{
+    CallDurations, CallObserver, HaloWebhooks, LiongardAdmin, VendorSettings, Vendors,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::commands::serve::{token, with_needed_scopes};
@@ -288,6 +292,38 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
             Arc::new(budget),
             &SystemClock,
         )?)
+    }
+
+    /// Liongard's administration of access keys, and the key in use.
+    pub async fn liongard_admin(&self) -> anyhow::Result<(LiongardAdmin, KeyPair)> {
+        let settings = self.vendor_settings().await?;
+        let budget = SharedBudget::new(self.store.clone(), settings.limit, SystemClock);
+        let (_, admin) = halogard_vendors::credential_admins(&settings, budget, &SystemClock)?;
+        let given = &settings.liongard;
+        let key = ParsedAccessKey::read(&given.access_key_id, &given.access_key_secret)?.key;
+        let pair = KeyPair {
+            id: key.id,
+            secret: key.secret,
+        };
+        Ok((admin, pair))
+    }
+
+    /// What the vault knows about the secret `name` of this installation besides its values; `None` where it is not
+    /// in the vault, or settings take its place.
+    pub async fn secret_info(&self, name: &str) -> Option<SecretInfo> {
+        match &self.location {
+            StoreLocation::Machine(machine) if machine.gives(name) => None,
+            StoreLocation::Machine(machine) => machine.vault().describe(name).await.ok()?,
+            StoreLocation::Stack(stack) => {
+                let output = match name {
+                    stored_credentials::HALOPSA => "HaloPsaSecretArn",
+                    stored_credentials::LIONGARD => "LiongardSecretArn",
+                    _ => "WebhookSecretArn",
+                };
+                let arn = stack.output(output).ok()?;
+                stack.vault().describe(arn).await.ok()?
+            }
+        }
     }
 
     /// The token at the end of the webhook's address, if there is one.

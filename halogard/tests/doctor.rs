@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Bench, Config};
+use support::{Bench, Config, LocalVault, key};
 
 /// The findings of an answer with this level.
 fn of_level<'a>(answer: &'a Value, level: &str) -> Vec<&'a Value> {
@@ -83,4 +83,29 @@ fn the_rights_are_printed_without_asking_anyone() {
     let ended = bench.operate("doctor --print-permissions");
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     assert!(ended.stdout.contains("| read:tickets |"), "{ended:?}");
+}
+
+#[test]
+fn a_key_that_ends_soon_and_an_address_that_nothing_answers_at_are_named() {
+    const KEY: &str = "1111aaaa2222bbbb3333";
+    const SECRET: &str = "planted-secret-of-the-first-key";
+    let mut bench = Bench::new();
+    bench.unset("LIONGARD_ACCESS_KEY_ID");
+    bench.unset("LIONGARD_ACCESS_KEY_SECRET");
+    let made = serde_json::json!({ "id": KEY, "secret": SECRET, "days": 9 });
+    bench.sim.post("access-keys", &made);
+    LocalVault::open(&bench.path("data")).put("liongard", "v1", &key(KEY, SECRET));
+    // Nothing listens on the first port.
+    bench.set("HALOGARD_PUBLIC_URL", "http://127.0.0.1:1");
+    let answer = bench.ask("doctor --only halogard");
+    let findings = answer["findings"].as_array().unwrap();
+    let said = |id: &str| {
+        let found = findings.iter().find(|it| it["id"] == id).unwrap();
+        assert_eq!(found["level"], "warning", "{found}");
+        found["thing"].as_str().unwrap().to_owned()
+    };
+    let age = said("halogard.credentials.age");
+    assert!(age.contains("access key ends in"), "{age}");
+    let address = said("halogard.public_url.reachable");
+    assert!(address.contains("127.0.0.1 cannot be reached"), "{address}");
 }

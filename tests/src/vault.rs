@@ -123,6 +123,7 @@ impl Vault for InMemoryVault {
                 SecretInfo {
                     rotates: secret.rotates,
                     versions,
+                    changed_at: None,
                 }
             })
         };

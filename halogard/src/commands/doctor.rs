@@ -1,5 +1,7 @@
 //! `doctor`: what is wrong, one line for each thing, with the remedy.
 
+mod own_facts;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use halogard_domain::Policy;
 use halogard_domain::dialect::DialectReport;
 use halogard_domain::policy::Mode;
 use halogard_operations::doctor::{
-    self, CheckId, DoctorReport, Extent, Level, OwnFacts, permissions_document,
+    self, CheckId, DoctorReport, Extent, Level, permissions_document,
 };
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::SettingValues;
@@ -156,9 +158,7 @@ impl StoreCommand for Examine {
             }
         };
         report.done(CheckId::Settings);
-        let facts = OwnFacts {
-            webhook_token: opened.webhook_token().await,
-        };
+        let facts = own_facts::gather(&opened).await;
         // Without a config there is nothing to look up but the access itself.
         let extent = match policy {
             Some(_) => Extent::Everything,

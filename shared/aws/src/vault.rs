@@ -6,7 +6,7 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
 use aws_types::SdkConfig;
 use halogard_app::ports::{PortError, SecretInfo, SecretVersion, Stage, Vault, VaultError};
-use halogard_domain::FailureClass;
+use halogard_domain::{FailureClass, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::AwsError;
@@ -76,6 +76,10 @@ impl Vault for SecretsManager {
         Ok(Some(SecretInfo {
             rotates: described.rotation_enabled.unwrap_or(false),
             versions,
+            changed_at: described
+                .last_changed_date
+                .and_then(|at| at.to_millis().ok())
+                .map(Timestamp::from_millis),
         }))
     }
 

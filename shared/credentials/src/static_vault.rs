@@ -36,6 +36,7 @@ impl Vault for StaticVault {
         Ok(Some(SecretInfo {
             rotates: false,
             versions: BTreeMap::from([(VERSION.to_owned(), stages)]),
+            changed_at: None,
         }))
     }
 

@@ -174,6 +174,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
                 name: row.name.unwrap_or_else(|| row.id.to_string()),
                 active: row.inactive != Some(true),
                 stored_environment: row.liongardid,
+                has_main_site: row.main_site_id.map(|site| site > 0),
             })
             .collect())
     }
@@ -229,12 +230,24 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
         let rows = rows.into_iter();
         Ok(Some(
             rows.map(|row| WebhookInfo {
+                id: row.id,
                 name: row.name.unwrap_or_default(),
                 url: row.url.unwrap_or_default(),
                 active: row.active != Some(false) && row.disabled != Some(true),
             })
             .collect(),
         ))
+    }
+
+    async fn webhook_events(&self, id: &str) -> Result<Option<Vec<i64>>, PortError> {
+        let bound = self.client().notifications(id).await;
+        match bound.map_err(PortError::from) {
+            Ok(bound) => Ok(Some(
+                bound.rows.iter().filter_map(|row| row.eventno).collect(),
+            )),
+            Err(error) if error.refusal == Some(Refusal::Forbidden) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -282,19 +282,21 @@ async fn what_is_retired_is_listed_as_such() {
 
 #[tokio::test]
 async fn clients_and_sites_are_listed_with_the_inactive_ones() {
-    let clients = json!({"record_count": 2, "clients": [{"id": 17, "name": "Northwind Dental", "liongardid": 8801}, {"id": 18, "name": "Old Mill", "inactive": true, "liongardid": 0}]});
-    let client = |id, name: &str, active, stored: Option<u64>| ClientInfo {
+    let clients = json!({"record_count": 3, "clients": [{"id": 17, "name": "Northwind Dental", "liongardid": 8801, "main_site_id": 21.0}, {"id": 18, "name": "Old Mill", "inactive": true, "liongardid": 0, "main_site_id": -1}, {"id": 19, "name": "Plain"}]});
+    let client = |id, name: &str, active, stored: Option<u64>, main| ClientInfo {
         id: HaloClientId::new(id),
         name: name.to_owned(),
         active,
         stored_environment: stored.map(EnvironmentId::new),
+        has_main_site: main,
     };
     let harness = answering(&clients);
     assert_eq!(
         harness.desk().clients().await.unwrap(),
         [
-            client(17, "Northwind Dental", true, Some(8801)),
-            client(18, "Old Mill", false, None)
+            client(17, "Northwind Dental", true, Some(8801), Some(true)),
+            client(18, "Old Mill", false, None, Some(false)),
+            client(19, "Plain", true, None, None)
         ]
     );
     assert_eq!(

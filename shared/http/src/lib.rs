@@ -14,7 +14,9 @@ use bytes::Bytes;
 pub use body_stream::BodyStream;
 pub use client::{HttpClient, HttpClientSettings, HttpProxy, LongWrite, reqwest_client};
 pub use error::{BuildError, TransportError};
-pub use stages::{ConnectionStage, StageOutcome, connection_stages};
+pub use stages::{
+    CERTIFICATE_DAYS_MAX, ConnectionStage, StageOutcome, certificate_days, connection_stages,
+};
 
 /// Sends one request and returns the whole answer.
 ///

@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{ClientConnection, RootCertStore};
 
 use crate::tls;
@@ -20,6 +22,11 @@ pub enum ConnectionStage {
     /// Both sides agree on TLS, and the certificate is trusted.
     Tls,
 }
+
+/// A certificate that is valid for longer is not told apart from one that is valid for so many days.
+pub const CERTIFICATE_DAYS_MAX: u32 = 1000;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What became of a stage: what was seen, or why it failed.
 pub type StageOutcome = Result<String, String>;
@@ -91,6 +98,17 @@ fn connected(addresses: &[SocketAddr], timeout: Duration) -> io::Result<(SocketA
 
 /// The version of TLS that both sides agree on.
 fn encrypted(host: &str, connection: &mut TcpStream, roots: RootCertStore) -> StageOutcome {
+    let session = session(host, connection, roots)?;
+    let version = session.protocol_version();
+    Ok(version.map_or_else(String::new, |it| format!("{it:?}")))
+}
+
+/// A session with `host`, whose certificate is trusted.
+fn session(
+    host: &str,
+    connection: &mut TcpStream,
+    roots: RootCertStore,
+) -> Result<ClientConnection, String> {
     let said = |error: &dyn std::error::Error| error.to_string();
     let config = tls::client_config(roots).map_err(|error| said(&error))?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| said(&error))?;
@@ -99,6 +117,49 @@ fn encrypted(host: &str, connection: &mut TcpStream, roots: RootCertStore) -> St
     session
         .complete_io(connection)
         .map_err(|error| said(&error))?;
-    let version = session.protocol_version();
-    Ok(version.map_or_else(String::new, |it| format!("{it:?}")))
+    Ok(session)
+}
+
+/// For how many whole days from `now`, counted since 1970, the certificates of `host` are trusted,
+/// [`CERTIFICATE_DAYS_MAX`] at most. Blocks the thread for as long as `timeout` for each stage.
+///
+/// # Errors
+///
+/// Why no session came about, as a sentence.
+pub fn certificate_days(
+    host: &str,
+    port: u16,
+    timeout: Duration,
+    roots: RootCertStore,
+    now: Duration,
+) -> Result<u32, String> {
+    let addresses = resolved(host, port).map_err(|error| error.to_string())?;
+    let (_, mut connection) = connected(&addresses, timeout).map_err(|error| error.to_string())?;
+    let session = session(host, &mut connection, roots.clone())?;
+    let chain = session.peer_certificates().unwrap_or_default();
+    let (own, others) = chain
+        .split_first()
+        .ok_or("the server shows no certificate")?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+    let provider = Arc::new(tls::crypto_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| error.to_string())?;
+    let is_trusted_in = |days: u32| {
+        let then = UnixTime::since_unix_epoch(now + DAY * days);
+        verifier
+            .verify_server_cert(own, others, &name, &[], then)
+            .is_ok()
+    };
+    // The last day on which it holds lies between the two.
+    let (mut holds, mut ends) = (0, CERTIFICATE_DAYS_MAX + 1);
+    while ends - holds > 1 {
+        let middle = holds + (ends - holds) / 2;
+        if is_trusted_in(middle) {
+            holds = middle;
+        } else {
+            ends = middle;
+        }
+    }
+    Ok(holds)
 }

@@ -10,6 +10,8 @@ use rustls::{AlertDescription, CertificateError, ClientConfig};
 
 mod provider;
 
+pub(crate) use provider::crypto_provider;
+
 /// TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("TLS could not be set up")]
@@ -30,7 +32,7 @@ const SUPPORTED: &str = if cfg!(feature = "tls12") {
 ///
 /// [`TlsError`] when rustls refuses the configuration.
 pub fn client_config(roots: RootCertStore) -> Result<ClientConfig, TlsError> {
-    let provider = Arc::new(provider::crypto_provider());
+    let provider = Arc::new(crypto_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)

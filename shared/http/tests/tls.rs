@@ -7,10 +7,14 @@
 )]
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use halogard_http::tls::{add_pem_file, web_roots};
-use halogard_http::{HttpClient, HttpClientSettings, Transport as _, TransportError};
+use halogard_http::{
+    CERTIFICATE_DAYS_MAX, HttpClient, HttpClientSettings, Transport as _, TransportError,
+    certificate_days,
+};
 use http::{Request, Response};
 use rcgen::{
     CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519,
@@ -23,6 +27,11 @@ use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+/// The time since 1970.
+fn now() -> Duration {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap()
+}
 
 /// A server for one request, and the roots that vouch for it.
 struct Server {
@@ -41,6 +50,16 @@ impl Server {
         Self::with_provider(version, kind, rustls::crypto::ring::default_provider()).await
     }
 
+    /// The same with a certificate that ends in so many days and a half.
+    async fn ending_in(days: u64) -> Self {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let left = Duration::from_secs(days * 24 * 3600 + 12 * 3600);
+        parameters.not_after = (SystemTime::UNIX_EPOCH + now() + left).into();
+        let provider = rustls::crypto::ring::default_provider();
+        Self::with_certificate(&TLS13, &key, &parameters, provider).await
+    }
+
     /// The same with the algorithms of `provider`.
     async fn with_provider(
         version: &'static SupportedProtocolVersion,
@@ -48,10 +67,18 @@ impl Server {
         provider: CryptoProvider,
     ) -> Self {
         let key = KeyPair::generate_for(kind).unwrap();
-        let certificate = CertificateParams::new(vec!["localhost".to_owned()])
-            .unwrap()
-            .self_signed(&key)
-            .unwrap();
+        let parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        Self::with_certificate(version, &key, &parameters, provider).await
+    }
+
+    /// The same with the certificate of `parameters`, signed with `key`.
+    async fn with_certificate(
+        version: &'static SupportedProtocolVersion,
+        key: &KeyPair,
+        parameters: &CertificateParams,
+        provider: CryptoProvider,
+    ) -> Self {
+        let certificate = parameters.self_signed(key).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(certificate.der().clone()).unwrap();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -71,7 +98,9 @@ impl Server {
             };
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {
-                stream.read_buf(&mut head).await.unwrap();
+                if stream.read_buf(&mut head).await.unwrap_or(0) == 0 {
+                    return;
+                }
             }
             let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
             stream.write_all(answer).await.unwrap();
@@ -102,6 +131,26 @@ async fn a_server_that_the_roots_vouch_for_is_talked_to() {
         let answer = server.call("localhost", server.roots.clone()).await;
         assert_eq!(answer.unwrap().body(), "ok");
     }
+}
+
+#[tokio::test]
+async fn the_days_of_a_certificate_are_counted_and_one_that_is_not_trusted_has_none() {
+    const TIMEOUT: Duration = Duration::from_secs(30);
+    for (days, expected) in [(0, 0), (9, 9), (400, 400), (2000, CERTIFICATE_DAYS_MAX)] {
+        let server = Server::ending_in(days).await;
+        let (port, roots) = (server.port, server.roots.clone());
+        let counted = tokio::task::spawn_blocking(move || {
+            certificate_days("localhost", port, TIMEOUT, roots, now())
+        });
+        assert_eq!(counted.await.unwrap(), Ok(expected), "{days}");
+    }
+    let server = Server::ending_in(9).await;
+    let port = server.port;
+    let stranger = tokio::task::spawn_blocking(move || {
+        certificate_days("localhost", port, TIMEOUT, web_roots(), now())
+    });
+    let said = stranger.await.unwrap().unwrap_err();
+    assert!(said.contains("UnknownIssuer"), "{said}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod checks;
 mod customers;
 mod dialect;
 mod liongard;
+mod own;
 mod report;
 mod rights;
 mod templates;
@@ -22,6 +23,7 @@ use halogard_domain::{FailureClass, Policy};
 
 pub use checks::{CheckId, CheckOwner};
 pub use dialect::check_dialect;
+pub use own::{Credential, CredentialAge, PublicAddress};
 pub use report::{DoctorReport, Finding, FindingScope, Level};
 pub use rights::{PERMISSIONS, Right, permissions_document, scopes_needed};
 
@@ -40,6 +42,10 @@ pub enum Extent {
 pub struct OwnFacts {
     /// The unguessable end of the webhook's address; webhooks are looked at only with it.
     pub webhook_token: Option<String>,
+    /// How old the credentials are, and when they end.
+    pub credentials: Vec<CredentialAge>,
+    /// The address that HaloPSA calls, if it was tried.
+    pub public_address: Option<PublicAddress>,
 }
 
 /// What to do when a list may not be read.
@@ -57,6 +63,7 @@ pub async fn check<D: ServiceDeskCatalog + DialectProbe, L: AlertSource + Inspec
     extent: Extent,
 ) -> DoctorReport {
     let mut report = DoctorReport::default();
+    own::check(own, &mut report);
     let agent = match desk.identity().await {
         Ok(agent) => Some(agent),
         Err(error) => {

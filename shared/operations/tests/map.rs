@@ -27,6 +27,7 @@ fn client(id: u64, name: &str) -> ClientInfo {
         name: name.to_owned(),
         active: true,
         stored_environment: None,
+        has_main_site: None,
     }
 }
 

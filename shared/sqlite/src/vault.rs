@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use halogard_app::ports::{Clock, SecretInfo, SecretVersion, Stage, Vault, VaultError};
-use rusqlite::{Connection, OptionalExtension, params};
+use halogard_domain::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::StoreError;
@@ -17,14 +18,18 @@ impl<C: Clock> Vault for Store<C> {
     async fn describe(&self, name: &str) -> Result<Option<SecretInfo>, VaultError> {
         let info = self
             .read(|db| {
-                let mut rows =
-                    db.prepare_cached("SELECT version, stage FROM secrets WHERE name = ?1")?;
+                let mut rows = db.prepare_cached(
+                    "SELECT version, stage, stored_at FROM secrets WHERE name = ?1",
+                )?;
                 let mut info = SecretInfo {
                     rotates: true,
                     ..SecretInfo::default()
                 };
-                for row in rows.query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))? {
-                    let (version, stage): (String, String) = row?;
+                let columns = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+                for row in rows.query_map([name], columns)? {
+                    let (version, stage, stored_at): (String, String, i64) = row?;
+                    let stored_at = Timestamp::from_millis(stored_at);
+                    info.changed_at = info.changed_at.max(Some(stored_at));
                     let stage = Stage::ALL
                         .into_iter()
                         .filter(|known| known.as_str() == stage);

@@ -11,7 +11,9 @@ use halogard_domain::ids::{
     TechnicianId, TicketTypeId,
 };
 use halogard_domain::policy::{Mode, Template};
-use halogard_operations::doctor::{self, DoctorReport, Extent, Finding, Level, OwnFacts};
+use halogard_operations::doctor::{
+    self, Credential, CredentialAge, DoctorReport, Extent, Finding, Level, OwnFacts, PublicAddress,
+};
 use halogard_simulator::halopsa::Misconfigurations;
 use halogard_tests::setup::planted;
 use halogard_tests::{Scenario, Setup};
@@ -30,6 +32,8 @@ struct Wrong {
     /// Makes it wrong, at the vendors or in the config.
     tenant: fn(&mut Setup),
     config: fn(&mut Policy),
+    /// Makes it wrong on this machine.
+    own: fn(&mut OwnFacts),
 }
 
 fn tenant(
@@ -44,6 +48,7 @@ fn tenant(
         names,
         tenant,
         config: |_| {},
+        own: |_| {},
     }
 }
 
@@ -59,6 +64,30 @@ fn config(
         names,
         tenant: |_| {},
         config,
+        own: |_| {},
+    }
+}
+
+fn own(
+    what: &'static str,
+    check: &'static str,
+    names: &'static str,
+    own: fn(&mut OwnFacts),
+) -> Wrong {
+    Wrong {
+        what,
+        check,
+        names,
+        tenant: |_| {},
+        config: |_| {},
+        own,
+    }
+}
+
+impl Wrong {
+    /// The same, with `tenant` wrong as well.
+    fn in_tenant(self, tenant: fn(&mut Setup)) -> Self {
+        Self { tenant, ..self }
     }
 }
 
@@ -80,15 +109,35 @@ fn healthy() -> (Setup, Policy) {
     (setup, policy)
 }
 
-async fn examined(setup: Setup, policy: &Policy) -> DoctorReport {
+/// What a healthy installation knows of itself.
+fn healthy_facts() -> OwnFacts {
+    let credentials = [
+        Credential::HaloPsa,
+        Credential::Liongard,
+        Credential::Webhook,
+    ];
+    OwnFacts {
+        webhook_token: Some(planted::WEBHOOK_TOKEN.to_owned()),
+        credentials: credentials
+            .map(|credential| CredentialAge {
+                credential,
+                age_days: Some(100),
+                days_left: Some(60),
+            })
+            .to_vec(),
+        public_address: Some(PublicAddress {
+            host: "halogard.example.com".to_owned(),
+            certificate_days: Ok(Some(60)),
+        }),
+    }
+}
+
+async fn examined(setup: Setup, policy: &Policy, facts: &OwnFacts) -> DoctorReport {
     let bundle = Scenario::start(setup).await;
     bundle.raise(0, "Stale Privileged Accounts");
     let process = bundle.process();
-    let facts = OwnFacts {
-        webhook_token: Some(planted::WEBHOOK_TOKEN.to_owned()),
-    };
     let (desk, liongard) = (&process.use_cases.desk, &process.use_cases.liongard);
-    doctor::check(desk, liongard, policy, &facts, Extent::Everything).await
+    doctor::check(desk, liongard, policy, facts, Extent::Everything).await
 }
 
 fn wrong(report: &DoctorReport) -> Vec<&Finding> {
@@ -524,6 +573,7 @@ fn everything_wrong() -> Vec<Wrong> {
                 let fields = &mut template(p).custom_fields;
                 fields.insert(CustomFieldId::new(166), "PO-2026-11".to_owned());
             },
+            own: |_| {},
         },
         config(
             "`key_field` does not exist",
@@ -601,6 +651,58 @@ fn everything_wrong() -> Vec<Wrong> {
             "names site 999",
             |p| {
                 mapping(p, 8801).site = Some(SiteId::new(999));
+            },
+        ),
+        config(
+            "a mapped client has no main site and its mapping names none",
+            "halopsa.client.main_site",
+            "no main site",
+            |p| {
+                mapping(p, 8801).site = None;
+            },
+        )
+        .in_tenant(|s| {
+            odd(s).clients_without_main_site.insert(17);
+        }),
+        tenant(
+            "the webhook is not bound to the closing of tickets",
+            "halopsa.webhook.events",
+            "Ticket closed (39)",
+            |s| {
+                odd(s).events_not_bound.insert(39);
+            },
+        ),
+        own(
+            "the access key of Liongard ends soon",
+            "halogard.credentials.age",
+            "access key ends in 9 days",
+            |own| {
+                own.credentials[1].days_left = Some(9);
+            },
+        ),
+        own(
+            "the client secret of HaloPSA was not replaced for more than a year",
+            "halogard.credentials.age",
+            "client secret has been the same for 400 days",
+            |own| {
+                own.credentials[0].age_days = Some(400);
+            },
+        ),
+        own(
+            "the public address cannot be reached",
+            "halogard.public_url.reachable",
+            "halogard.example.com",
+            |own| {
+                let refused = Err("connection refused".to_owned());
+                own.public_address.as_mut().unwrap().certificate_days = refused;
+            },
+        ),
+        own(
+            "the certificate of the public address ends soon",
+            "halogard.public_url.certificate",
+            "3 more days",
+            |own| {
+                own.public_address.as_mut().unwrap().certificate_days = Ok(Some(3));
             },
         ),
         tenant(
@@ -718,7 +820,7 @@ fn inspector(setup: &mut Setup) -> &mut halogard_simulator::world::Launchpoint {
 #[tokio::test]
 async fn doctor_names_nothing_where_nothing_is_wrong() {
     let (setup, policy) = healthy();
-    let report = examined(setup, &policy).await;
+    let report = examined(setup, &policy, &healthy_facts()).await;
     assert_eq!(wrong(&report), Vec::<&Finding>::new());
 }
 
@@ -738,7 +840,9 @@ async fn doctor_names_each_of_more_than_sixty_misconfigurations_and_its_remedy()
         let (mut setup, mut policy) = healthy();
         (row.tenant)(&mut setup);
         (row.config)(&mut policy);
-        let report = examined(setup, &policy).await;
+        let mut facts = healthy_facts();
+        (row.own)(&mut facts);
+        let report = examined(setup, &policy, &facts).await;
         let found = wrong(&report);
         let all_of_it = found.iter().all(|it| it.id.as_str() == row.check);
         let named = found.iter().find(|it| {

@@ -150,6 +150,7 @@ mod tests {
             name: name.to_owned(),
             active: true,
             stored_environment: None,
+            has_main_site: None,
         };
         let names = ["Acme", "Brook", "Cedar", "Twin", "Twin"];
         let environments: Vec<_> = (1..).zip(names).map(environment).collect();

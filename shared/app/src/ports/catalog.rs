@@ -78,6 +78,12 @@ pub trait ServiceDeskCatalog: Send + Sync {
 
     /// Outgoing webhooks; `None` when the credential may not see them.
     fn webhooks(&self) -> impl Future<Output = Result<Option<Vec<WebhookInfo>>, PortError>> + Send;
+
+    /// The numbers of the events that make the webhook `id` fire; `None` when the credential may not see them.
+    fn webhook_events(
+        &self,
+        id: &str,
+    ) -> impl Future<Output = Result<Option<Vec<i64>>, PortError>> + Send;
 }
 
 /// The technician that the credential acts as.
@@ -207,6 +213,8 @@ pub struct TenantSettings {
 /// An outgoing webhook. Its address may hold a token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookInfo {
+    /// How the service desk names it in requests.
+    pub id: String,
     /// Its name.
     pub name: String,
     /// Where it sends to.
@@ -237,6 +245,8 @@ pub struct ClientInfo {
     pub active: bool,
     /// The environment that the service desk keeps with it.
     pub stored_environment: Option<EnvironmentId>,
+    /// Whether it has a main site, which gets the tickets that name none; `None` when the service desk does not say.
+    pub has_main_site: Option<bool>,
 }
 
 /// A ticket type with what it asks for.

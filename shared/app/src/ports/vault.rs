@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
+use halogard_domain::Timestamp;
 use secrecy::SecretString;
 
 /// Keeps secrets. A secret has versions; a stage names one of them.
@@ -75,6 +76,8 @@ pub struct SecretInfo {
     pub rotates: bool,
     /// Its versions, each with the stages it is in. A version may be named before it has a value.
     pub versions: BTreeMap<String, BTreeSet<Stage>>,
+    /// Since when its values are what they are, where the vault knows it.
+    pub changed_at: Option<Timestamp>,
 }
 
 /// One version of a secret.

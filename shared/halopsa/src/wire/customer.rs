@@ -21,6 +21,9 @@ pub struct ClientRow {
     /// The environment in Liongard, where HaloPSA's own integration or a person entered it; 0 for none.
     #[serde(default, deserialize_with = "values::id")]
     pub liongardid: Option<EnvironmentId>,
+    /// Its main site; 0 or less for none.
+    #[serde(default, deserialize_with = "values::integer")]
+    pub main_site_id: Option<i64>,
 }
 
 impl Row for ClientRow {

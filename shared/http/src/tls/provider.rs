@@ -16,7 +16,7 @@ use rustls::{Error, SignatureScheme, SupportedCipherSuite};
 use webpki::ring as algorithm;
 
 /// The provider.
-pub(super) fn crypto_provider() -> CryptoProvider {
+pub(crate) fn crypto_provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: SUITES.to_vec(),
         kx_groups: vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1],

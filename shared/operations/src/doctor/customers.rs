@@ -98,6 +98,7 @@ pub(super) async fn clients<D: ServiceDeskCatalog>(
         CheckId::ClientActive,
         CheckId::ClientName,
         CheckId::ClientStoredId,
+        CheckId::ClientMainSite,
     ] {
         report.done(check);
     }
@@ -131,6 +132,17 @@ pub(super) async fn clients<D: ServiceDeskCatalog>(
         }
         if let Some(found) = found {
             names(found, client, clients, report);
+        }
+        if mapping.site.is_none() && client.has_main_site == Some(false) {
+            report.warning(
+                CheckId::ClientMainSite,
+                format!(
+                    "environment {environment} is mapped to client {} ({:?}), which has no main site: HaloPSA may \
+                     refuse its tickets",
+                    client.id, client.name
+                ),
+                "give the client a main site (Customers → the client → Sites), or name one as `site` in the mapping",
+            );
         }
         let stored = client.stored_environment.filter(|id| *id != environment);
         let other = stored.and_then(|id| listed.clone().find(|it| it.id == id));

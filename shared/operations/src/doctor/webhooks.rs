@@ -3,6 +3,7 @@
 use halogard_app::ports::{ServiceDeskCatalog, WebhookInfo};
 
 use super::{CheckId, DoctorReport, OwnFacts};
+use crate::webhooks::EVENTS;
 
 /// Where webhooks are made.
 const MENU: &str = "Configuration → Integrations → Webhooks";
@@ -45,6 +46,7 @@ pub(super) async fn check<D: ServiceDeskCatalog>(
             ),
         );
     }
+    events(desk, first, report).await;
     report.done(CheckId::WebhookSingle);
     if ours.len() > 1 {
         let names: Vec<String> = ours.iter().map(|it| format!("{:?}", it.name)).collect();
@@ -56,6 +58,34 @@ pub(super) async fn check<D: ServiceDeskCatalog>(
                 names.join(", ")
             ),
             format!("{MENU}: keep one; each change is delivered once for each of them"),
+        );
+    }
+}
+
+/// Looks for events that do not make `webhook` fire.
+async fn events<D: ServiceDeskCatalog>(desk: &D, webhook: &WebhookInfo, report: &mut DoctorReport) {
+    let Ok(Some(bound)) = desk.webhook_events(&webhook.id).await else {
+        return report.cannot_tell(
+            CheckId::WebhookEvents,
+            format!("which events make the webhook {:?} send", webhook.name),
+            format!("look under {MENU} → the webhook → Events; this credential may not"),
+        );
+    };
+    report.done(CheckId::WebhookEvents);
+    let missing: Vec<String> = EVENTS
+        .iter()
+        .filter(|event| !bound.contains(&i64::from(event.number)))
+        .map(|event| format!("{} ({})", event.name, event.number))
+        .collect();
+    if !missing.is_empty() {
+        report.warning(
+            CheckId::WebhookEvents,
+            format!(
+                "the webhook {:?} does not send on: {}; such changes are found by sweeps, up to five minutes later",
+                webhook.name,
+                missing.join(", ")
+            ),
+            format!("`halogard webhook install` binds them, or {MENU} → the webhook → Events"),
         );
     }
 }

@@ -248,14 +248,14 @@ impl HaloState {
                     && client.name.to_lowercase().contains(&search)
             })
             .collect();
-        let rows = found.iter().map(|client| client_row(client)).collect();
+        let rows = found.iter().map(|client| self.client_row(client)).collect();
         self.wrapped("clients", found.len(), rows, query)
     }
 
     /// `GET /Client/{id}`.
     pub(super) fn one_client(&self, id: i64) -> SimResponse {
         match self.world.clients.iter().find(|client| client.id == id) {
-            Some(client) => SimResponse::ok(&client_row(client)),
+            Some(client) => SimResponse::ok(&self.client_row(client)),
             None => refusal::not_found(404),
         }
     }
@@ -284,6 +284,20 @@ impl HaloState {
             Some(client) => SimResponse::ok(&self.site_row(client)),
             None => refusal::not_found(404),
         }
+    }
+
+    /// A client.
+    fn client_row(&self, client: &ClientSpec) -> Value {
+        let odd = &self.settings.misconfigurations;
+        let main_site = match odd.clients_without_main_site.contains(&client.id) {
+            true => 0,
+            false => client.site_id,
+        };
+        json!({
+            "id": client.id, "name": client.name, "toplevel_id": 1, "toplevel_name": "Customers",
+            "inactive": client.inactive, "colour": "#2c6e49", "main_site_id": main_site,
+            "customfields": [], "liongardid": client.liongard_id.unwrap_or(0),
+        })
     }
 
     /// A client's site.
@@ -404,15 +418,6 @@ impl HaloState {
             .collect();
         self.wrapped("users", rows.len(), rows, query)
     }
-}
-
-/// A client.
-fn client_row(client: &ClientSpec) -> Value {
-    json!({
-        "id": client.id, "name": client.name, "toplevel_id": 1, "toplevel_name": "Customers",
-        "inactive": client.inactive, "colour": "#2c6e49", "main_site_id": client.site_id,
-        "customfields": [], "liongardid": client.liongard_id.unwrap_or(0),
-    })
 }
 
 /// An id written as `17.0`.

@@ -238,6 +238,10 @@ pub struct Misconfigurations {
     pub teams_without_tickets: BTreeSet<String>,
     /// Sites that are no longer served.
     pub inactive_sites: BTreeSet<i64>,
+    /// Clients without a main site.
+    pub clients_without_main_site: BTreeSet<i64>,
+    /// Events that are bound to no webhook.
+    pub events_not_bound: BTreeSet<i64>,
     /// The most characters of custom fields.
     pub field_limits: BTreeMap<i64, i64>,
 }

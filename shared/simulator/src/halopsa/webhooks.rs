@@ -353,7 +353,7 @@ impl HaloPsa {
         state.notifications.clear();
     }
 
-    /// Binds every event there is to a webhook.
+    /// Binds every event there is to a webhook, but for those that a misconfiguration leaves out.
     ///
     /// # Errors
     ///
@@ -363,7 +363,11 @@ impl HaloPsa {
         if !state.webhooks.contains_key(webhook_id) {
             return Err(SimError::NoSuchWebhook(webhook_id.to_owned()));
         }
+        let left_out = state.settings.misconfigurations.events_not_bound.clone();
         for (event, name) in EVENTS {
+            if left_out.contains(&event) {
+                continue;
+            }
             let members = object(json!({
                 "webhook_id": webhook_id, "type": -2, "delivery_method": 6, "eventno": event, "name": name,
             }));
