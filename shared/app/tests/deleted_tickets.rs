@@ -11,7 +11,9 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use halogard_app::ports::{Clock as _, ErrorCode, Lane, Links as _, Revision, WorkSink as _};
+use halogard_app::ports::{
+    Clock as _, ErrorCode, Lane, Links as _, Revision, WorkQueue as _, WorkSink as _,
+};
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::link::TerminalReason;
 use halogard_domain::message::{Cause, Message};
@@ -102,6 +104,25 @@ async fn one_reading_ends_nothing_and_two_minutes_apart_do() {
         Some(TerminalReason::TicketDeleted)
     );
     assert!(link_of(&bench, ALERT).await.missing.is_none());
+}
+
+#[tokio::test]
+async fn notes_that_are_looked_for_on_a_deleted_ticket_show_that_it_is_deleted() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    let look = Message::reconcile_ticket(TICKET, Cause::Sweep);
+    send(&bench, look).await;
+    bench.process_all().await;
+    // Deleted between the sweep and the closing that follows it.
+    take_tickets(&bench);
+    let over = Message::alert_snapshot(closed(ALERT, 5), Cause::Poll);
+    send(&bench, over).await;
+    bench.process_all().await;
+    let store = &bench.reconciler.store;
+    assert_eq!(store.dead_letters(10).await.unwrap(), []);
+    assert!(link_of(&bench, ALERT).await.missing.is_some());
+    work_for(&bench, CONFIRMED_AFTER * 2).await;
+    let ended = ended(&bench, ALERT).await;
+    assert_eq!(ended, Some(TerminalReason::TicketDeletedAlertClosed));
 }
 
 #[tokio::test]

@@ -23,7 +23,8 @@ async fn recorded(bundle: &Scenario) -> u64 {
 
 /// A bundle whose HaloPSA signs its webhooks as [`with_another_delivery_id`] does.
 async fn signing() -> Scenario {
-    Scenario::start(Setup::managed().fixing(&["webhook-basic-only", "webhook-hmac-hex"])).await
+    let fixed = ["webhook-basic-only", "webhook-hmac-hex", "webhook-batches"];
+    Scenario::start(Setup::managed().fixing(&fixed)).await
 }
 
 /// The delivery of a technician's note, taken out of the bag before it arrives.

@@ -102,7 +102,7 @@ fn odd(setup: &mut Setup) -> &mut Misconfigurations {
 }
 
 fn healthy() -> (Setup, Policy) {
-    let mut setup = Setup::managed().fixing(&["close-unassigned"]);
+    let mut setup = Setup::managed().fixing(&["close-unassigned", "foreign-external-id"]);
     setup.halo.webhooks_need_admin = false;
     let mut policy = setup.policy();
     policy.ignored_environments.insert(EnvironmentId::new(OWN));

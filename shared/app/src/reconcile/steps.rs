@@ -10,12 +10,13 @@ mod writing;
 
 use std::time::Duration;
 
+use halogard_domain::ids::TicketId;
 use halogard_domain::link::{Base, PendingInspection, TerminalReason, WRITE_AGE_MAX};
 use halogard_domain::message::Message;
 use halogard_domain::plan::Step;
 use halogard_domain::policy::ClosedBy;
 use halogard_domain::runs::{RunTarget, Runs};
-use halogard_domain::ticket::{ACTIVITY_TTL, HumanActivity};
+use halogard_domain::ticket::{ACTIVITY_TTL, HumanActivity, TicketNotes};
 use halogard_domain::work::WorkSign;
 use halogard_domain::write_result::WriteResult;
 use halogard_domain::{FailureClass, Timestamp};
@@ -25,7 +26,7 @@ use super::{PairOutcome, PairSession, ReconcileError};
 use crate::env::Env;
 use crate::outcome::Action;
 use crate::ports::prelude::*;
-use crate::ports::{ErrorCode, Lane, PortError};
+use crate::ports::{ErrorCode, Lane, PortError, Refusal};
 use crate::reconcile::write_batcher::SweepForChanges;
 use crate::reconciler::Reconciler;
 
@@ -183,7 +184,9 @@ impl<E: Env> Reconciler<E> {
             Some(as_of) => HumanActivity::None { as_of },
             None => {
                 let asked_at = self.clock.now();
-                let notes = self.desk.notes(id).await?;
+                let Some(notes) = self.notes_of(id, session).await? else {
+                    return Ok(Next::Replan);
+                };
                 if notes.show_a_person(&session.policy.machine_applications) {
                     HumanActivity::Seen
                 } else {
@@ -197,12 +200,30 @@ impl<E: Env> Reconciler<E> {
         Ok(Next::Replan)
     }
 
+    /// The notes of the pair's ticket; `None` when HaloPSA does not have that ticket, which is then recorded.
+    async fn notes_of(
+        &self,
+        id: TicketId,
+        session: &mut PairSession<'_>,
+    ) -> Result<Option<TicketNotes>, ReconcileError> {
+        let error = match self.desk.notes(id).await {
+            Ok(notes) => return Ok(Some(notes)),
+            Err(error) => error,
+        };
+        if error.refusal == Some(Refusal::NotFound) && !self.read_ticket(session, id).await? {
+            return Ok(None);
+        }
+        Err(error.into())
+    }
+
     /// Finds out who closed the ticket in HaloPSA.
     async fn find_closer(&self, session: &mut PairSession<'_>) -> Result<Next, ReconcileError> {
         let Some(id) = session.link.ticket else {
             return Ok(Next::Replan);
         };
-        let notes = self.desk.notes(id).await?;
+        let Some(notes) = self.notes_of(id, session).await? else {
+            return Ok(Next::Replan);
+        };
         let alert = session.link.observed_alert.as_ref();
         let template = alert.and_then(|alert| session.policy.choose(alert).ok());
         let closer = template.map_or(ClosedBy::Technician, |(_, template)| {

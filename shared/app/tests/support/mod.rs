@@ -367,6 +367,11 @@ impl ServiceDesk for Desk {
 
     async fn notes(&self, ticket: TicketId) -> Result<TicketNotes, PortError> {
         self.switch.ask()?;
+        if !self.tickets.lock().expect("no panic").contains_key(&ticket) {
+            let mut gone = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaRefused);
+            gone.refusal = Some(halogard_app::ports::Refusal::NotFound);
+            return Err(gone);
+        }
         let opened_by = self.opened_by.lock().expect("no panic");
         let opening = |author: &NoteAuthor| TicketNote {
             id: NoteId::new(1),

@@ -122,7 +122,9 @@ impl<E: Env> Reconciler<E> {
                 return Ok(Next::Stop(PairOutcome::Waiting(until)));
             }
             if claim.text_hash == text_hash {
-                let notes = self.desk.notes(ticket).await?;
+                let Some(notes) = self.notes_of(ticket, session).await? else {
+                    return Ok(Next::Replan);
+                };
                 let mut shown = notes.notes.iter();
                 if shown.any(|note| note.text.contains(&reference)) {
                     session.apply(WriteResult::NoteAdded(pending));
@@ -231,7 +233,9 @@ impl<E: Env> Reconciler<E> {
         if let Some(id) = session.link.ticket
             && session.link.needs_notes_about_accepted()
         {
-            let notes = self.desk.notes(id).await?;
+            let Some(notes) = self.notes_of(id, session).await? else {
+                return Ok(Next::Replan);
+            };
             let machines = &session.policy.machine_applications;
             if session.link.may_have_been_undone(&notes, machines) {
                 session.link.accepted = None;
