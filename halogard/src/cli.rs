@@ -30,9 +30,9 @@ use crate::commands::webhook::WebhookCommand;
 
 /// Keeps Liongard alerts and HaloPSA tickets in sync, in both directions.
 ///
-/// Halogard opens a HaloPSA ticket for each Liongard alert, updates and closes the ticket as the alert
-/// changes, and tells Liongard when a technician has closed the ticket. It never opens a second ticket
-/// for an alert, and stays within HaloPSA's request limit.
+/// Halogard opens a HaloPSA ticket for each Liongard alert, and updates and closes the ticket as the alert
+/// changes. When a technician closes the ticket, it runs Liongard's inspectors, so that Liongard closes the
+/// alert. It never opens a second ticket for an alert, and stays within HaloPSA's request limit.
 ///
 /// `halogard demo` shows it at work without any account. `halogard serve` runs it on one machine; on AWS
 /// it runs as Lambda functions, and the commands here operate a deployed stack with --stack.
@@ -65,76 +65,77 @@ pub enum Command {
     Config(ConfigCommand),
     /// Connect to both vendors: try every stage, store the credentials, and say what comes next.
     ///
-    /// Asks for what is not given, on a terminal only. Exit code 1: a stage failed; the first one that did is named
-    /// with its remedy, and nothing is stored.
+    /// On a terminal, asks for each value that no option gives. Exit code 1: a stage failed; names the first one that
+    /// did, with its remedy, and stores nothing.
     Connect(ConnectOptions),
-    /// Print the address to which HaloPSA sends its webhooks.
+    /// Print, install and test the webhook by which HaloPSA reports changes, and show its log.
     #[command(subcommand)]
     Webhook(WebhookCommand),
     /// Replace a credential step by step, on this machine or in a deployed stack.
     Rotate(RotateOptions),
     /// Show whether both sides are in sync, what waits for a person, and what was read when.
     ///
-    /// Exit code: 0 all is well, 1 something needs a person, 2 it cannot be known.
+    /// Exit code: 0 everything is in order, 1 something needs a person, 2 cannot tell.
     Status(StatusOptions),
     /// Check settings, config, rights and both systems, one line for each thing, with the remedy.
     ///
-    /// Works when everything is broken, and beside a running `serve`; asks for a token of its own. Exit code: 1 if
-    /// there is a problem, 0 otherwise.
+    /// Works when everything is broken, and beside a running `serve`; requests its own token. Exit code: 1 if there is
+    /// a problem, 0 otherwise.
     Doctor(DoctorOptions),
     /// Show which ticket an alert would get, and which rule decides. Writes nothing.
     Route(RouteOptions),
     /// Map Liongard environments to HaloPSA clients.
     ///
     /// Lists every environment with the client that fits it, by the id HaloPSA stores or by name, and why.
-    /// What fits several is listed as a tie and never bound by itself. Nothing is written without --write.
+    /// An environment that fits several clients is listed as a tie and never mapped automatically. Writes nothing
+    /// without --write.
     Map(MapOptions),
     /// Show the story of an alert or a ticket: what happened when and why, and what to do.
     Explain(ExplainOptions),
     /// List, show, redrive or drop the messages that no worker could process.
     #[command(subcommand)]
     Dlq(DlqCommand),
-    /// Have pairs reconciled once more: both sides are read anew, and what was refused is tried again.
+    /// Reconcile pairs again: read both sides anew, and retry refused writes.
     Resync(ResyncOptions),
-    /// Process the last reports of pairs once more. Finished work stays as it is.
+    /// Reprocess each pair's most recent report. Finished work stays as it is.
     Replay(ResyncOptions),
-    /// Pause everything, a vendor or a customer; every worker heeds it within seconds.
+    /// Pause everything, a vendor or a customer; takes effect in every worker within seconds.
     Pause(PauseOptions),
     /// End a pause.
     Resume(ResumeOptions),
-    /// Leave one alert alone until a time: what is reported is kept, nothing is written.
+    /// Leave one alert alone until a time: its reports are kept, and nothing is written.
     Snooze(SnoozeOptions),
     /// Compare both sides, record by record: = same, * differs, + only Liongard, - only HaloPSA,
     /// ! could not be read.
     ///
-    /// Reads HaloPSA within the share of the request budget that nothing else needs. Exit code 1 when
-    /// something differs that nothing explains.
+    /// Reads HaloPSA with the part of the request budget that nothing else needs. Exit code 1 if a difference has
+    /// no known cause.
     Verify(VerifyOptions),
-    /// Make a ticket an alert's.
+    /// Link an existing ticket to an alert.
     Link(LinkOptions),
-    /// Take the ticket of an alert away from it.
+    /// Unlink an alert's ticket.
     Unlink(UnlinkOptions),
-    /// Write a copy of this machine's store, while `serve` goes on.
+    /// Back up this machine's store, while `serve` runs.
     Backup(BackupOptions),
-    /// Put a copy in the place of this machine's store, while no `serve` runs.
+    /// Restore this machine's store from a backup (`serve` must be stopped).
     Restore(RestoreOptions),
     /// Write everything that the installation knows to a file, as neutral JSON lines.
     ///
-    /// With `import` it moves an installation from this machine to a stack or back. Secrets are not in it, except
-    /// the one that signs the keys of its tickets. Stop or pause the workers before.
+    /// Together with `import` it moves an installation from this machine to a stack or back. The file contains no
+    /// secret but the one that signs the keys of the tickets. Stop or pause the workers first.
     Export(ExportOptions),
     /// Read what `export` wrote into an empty store. Everything stays paused until `resume`.
     ///
-    /// An import that was interrupted can be repeated.
+    /// If an import is interrupted, run it again.
     Import(ImportOptions),
-    /// Write a zip archive for a vendor's support: ids, times, codes and what was said, without names and secrets.
+    /// Write a zip archive for a vendor's support: ids, times, codes and responses, without names and secrets.
     ///
-    /// Nothing is sent anywhere. Says what went in and what was masked.
+    /// Sends nothing. Prints what the archive contains and what was masked.
     SupportBundle(BundleOptions),
-    /// Print a table of the pairs, or what happened in a time.
+    /// Print a table of the pairs, or a summary of a time range.
     #[command(subcommand)]
     Report(ReportCommand),
-    /// Show what operators commanded.
+    /// Show the operators' audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Print what a shell completes commands and options with.
@@ -162,11 +163,11 @@ const fn telemetry_default() -> &'static str {
 /// Who creates the tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ModeName {
-    /// Halogard does.
+    /// Halogard creates them.
     Managed,
-    /// Liongard's own ticketing does.
+    /// Liongard's own ticketing creates them.
     Native,
-    /// Not Halogard, which reads and reports, and never writes.
+    /// Halogard creates none: it reads and reports, and never writes.
     Observe,
 }
 

@@ -10,7 +10,7 @@ use halogard_runtime::settings;
 /// Whether and why a command may change something.
 #[derive(Clone, Debug, Args)]
 pub struct ChangeOptions {
-    /// Do it without a question.
+    /// Run without confirmation.
     #[arg(long)]
     pub yes: bool,
     /// Why, for the audit.
@@ -28,7 +28,7 @@ pub fn confirm(options: &ChangeOptions, question: &str) -> anyhow::Result<bool> 
         return Ok(true);
     }
     if !io::stdin().is_terminal() {
-        bail!("{question} Nothing was done: add --yes to do it without a question");
+        bail!("{question} Aborted. Pass --yes to run without confirmation");
     }
     write!(io::stderr(), "{question} [y/N] ")?;
     io::stderr().flush()?;

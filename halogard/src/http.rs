@@ -55,7 +55,7 @@ pub struct HttpState<S, C, R> {
     pub refusals: RefusalLog,
 }
 
-/// What everybody may ask: webhooks, the wake-up and health.
+/// What anyone may request: webhooks, the wake-up and health.
 pub fn public_router<S, C, R>(state: &Arc<HttpState<S, C, R>>) -> Router
 where
     S: WorkQueue + Notifications + 'static,

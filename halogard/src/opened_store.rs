@@ -111,7 +111,7 @@ const PERMIT_PATIENCE: Duration = Duration::from_secs(600);
 /// What a command does on a machine without a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingStore {
-    /// There is nothing to answer from.
+    /// The store has nothing to answer from.
     Refused,
     /// The command comes before the first `serve`, and needs only its request budget and credentials.
     Created,

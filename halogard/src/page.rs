@@ -16,7 +16,7 @@ const FORMAT_VERSION: u32 = 1;
 /// The narrowest width that text is fitted to.
 const WIDTH_MIN: u16 = 40;
 
-/// The environment variable that names the width where standard output is no terminal.
+/// The environment variable that names the width where standard output is not a terminal.
 const COLUMNS: &str = "COLUMNS";
 
 /// An answer as JSON.
@@ -73,7 +73,7 @@ pub enum Mood {
     Plain,
     /// All is well.
     Good,
-    /// Something to look at.
+    /// Something that needs attention.
     Caution,
     /// Something is wrong.
     Bad,

@@ -162,7 +162,7 @@ impl Tally {
         {
             let (fewest, count) = (*fewest.0, *fewest.1);
             self.senders.remove(&fewest);
-            // At most so many of the new sender's were counted under another address.
+            // At most this many of the new sender's were counted under another address.
             before = count;
         }
         self.senders.insert(sender, before + 1);

@@ -31,7 +31,7 @@ const KEY: &str = "1111aaaa2222bbbb3333";
 /// Its secret.
 const KEY_SECRET: &str = "planted-secret-of-the-first-key";
 
-/// A command, and the exit codes that are no failure of it in a storm.
+/// A command, and the exit codes that are not a failure in a storm.
 type Given = (String, &'static [i32]);
 
 /// Nothing needs a person.
@@ -273,7 +273,7 @@ impl Storm {
     }
 }
 
-/// So many milliseconds.
+/// This many milliseconds.
 fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }

@@ -239,7 +239,7 @@ fn every_command_has_a_manual_page_and_every_shell_its_completions() {
 }
 
 #[test]
-fn a_command_nobody_knows_ends_with_2() {
+fn an_unknown_command_exits_with_2() {
     let folder = TempDir::new().unwrap();
     let cases: &[&[&str]] = &[
         &[],
@@ -270,7 +270,7 @@ fn a_command_nobody_knows_ends_with_2() {
 }
 
 #[test]
-fn nothing_is_coloured_where_nobody_watches_or_no_color_asks_for_none() {
+fn output_is_not_coloured_without_a_terminal_or_with_no_color() {
     let bench = Bench::new();
     for (name, value) in [("TERM", "xterm-256color"), ("NO_COLOR", "1")] {
         let mut command = program(&bench.path(""));

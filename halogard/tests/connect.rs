@@ -214,15 +214,12 @@ fn id_and_secret_in_each_others_place_are_recognised() {
     );
     let ended = newcomer.give(&options, &input);
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-    assert!(
-        ended.stdout.contains("stood in each other's place"),
-        "{ended:?}"
-    );
+    assert!(ended.stdout.contains("are swapped"), "{ended:?}");
     assert!(!ended.stdout.contains(&newcomer.of("HALOPSA_CLIENT_SECRET")));
 }
 
 #[test]
-fn what_is_missing_is_named_with_its_option_where_nobody_can_be_asked() {
+fn without_a_terminal_connect_names_missing_values_with_their_options() {
     let newcomer = Newcomer::new();
     let ended = newcomer.give(&["connect".to_owned()], "");
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");

@@ -7,7 +7,7 @@ use support::{Bench, Config, SOON, wait_until};
 /// More alerts than get tickets without a word of the operator.
 const MANY: usize = 26;
 
-/// Raises so many alerts at an environment.
+/// Raises this many alerts at an environment.
 fn raise(bench: &Bench, environment: i64) -> Vec<i64> {
     let raise = |number| bench.sim.raise(environment, &format!("Rule {number}"));
     (0..MANY).map(raise).collect()

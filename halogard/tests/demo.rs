@@ -40,7 +40,7 @@ fn summary(options: &[&str]) -> Value {
     let last = ended.stdout.lines().last().unwrap();
     let summary: Value = serde_json::from_str(last).unwrap();
     for key in KEYS {
-        assert!(summary[key].is_number(), "{key} is no number in {last}");
+        assert!(summary[key].is_number(), "{key} is not a number in {last}");
     }
     for key in ["alert_to_ticket", "alert_close_to_ticket_close"] {
         let percentile = |rank| summary[format!("{key}_{rank}_seconds")].as_f64();

@@ -100,7 +100,7 @@ fn agree(alert: &Value, ticket: &Value) -> bool {
         (true, true) | (false, false) => true,
         // The ticket of a technician who has worked on it is left to them.
         (true, false) => touched,
-        // Liongard still finds what the technician thinks is mended.
+        // Liongard still finds what the technician thinks is fixed.
         (false, true) => touched && alert["condition_cleared"] == false,
     }
 }

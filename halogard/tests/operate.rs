@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use support::{Bench, Config, Ended, SOON, wait_until};
 
-/// Longer than the pause after which paused work is looked at again.
+/// Longer than the pause after which paused work is checked again.
 const AFTER_A_PAUSE: Duration = Duration::from_secs(150);
 
 /// The store in the data folder, as another process opens it.
@@ -350,7 +350,7 @@ fn verify_shows_what_differs_and_has_it_repaired() {
     );
     let unasked = bench.operate("verify --repair");
     assert!(
-        unasked.stderr.contains("Reconcile 1 pairs once more?"),
+        unasked.stderr.contains("Reconcile 1 pairs again?"),
         "{unasked:?}"
     );
     assert_code(&bench.operate("verify --repair --yes"), 1);
@@ -488,11 +488,11 @@ fn an_exported_installation_is_imported_paused_and_goes_on_without_a_second_tick
 }
 
 #[test]
-fn a_support_bundle_is_an_archive_without_names_and_secrets_and_reports_are_for_spreadsheets() {
+fn a_support_bundle_is_an_archive_without_names_and_secrets() {
     let bench = Bench::new();
     bench.write_config(&Config::of_customers(1));
     let serve = bench.serve();
-    let mapped = bench.sim.raise(8801, "Stale Accounts");
+    bench.sim.raise(8801, "Stale Accounts");
     let unmapped = bench.sim.raise(8802, "Stale Accounts");
     wait_until("one pair in sync, one that waits", SOON, || {
         let pairs = &bench.ask("status")["pairs"];
@@ -517,6 +517,20 @@ fn a_support_bundle_is_an_archive_without_names_and_secrets_and_reports_are_for_
     for private in private {
         assert!(!all.contains(private), "{private:?} is in {all}");
     }
+}
+
+#[test]
+fn reports_list_pairs_as_csv_and_an_incident_as_json() {
+    let bench = Bench::new();
+    bench.write_config(&Config::of_customers(1));
+    let serve = bench.serve();
+    let mapped = bench.sim.raise(8801, "Stale Accounts");
+    bench.sim.raise(8802, "Stale Accounts");
+    wait_until("one pair in sync, one that waits", SOON, || {
+        let pairs = &bench.ask("status")["pairs"];
+        (pairs["in_sync"] == 1 && pairs["waiting"] == 1).then_some(())
+    });
+    serve.process.kill();
 
     let csv = bench.operate("report pairs --csv");
     assert_code(&csv, 0);

@@ -36,7 +36,7 @@ const SIGNATURE: &str = "X-Halo-Signature";
 const REFRESHES: &str = "halogard_webhook_secret_refreshes_total";
 
 /// A bench whose key for Liongard lies in the vault, has this many days left and these further
-/// members, and is looked at every second.
+/// members, and is read every second.
 fn bench_with_key(days: u64, more: &Value) -> Bench {
     let mut bench = Bench::new();
     bench.unset("LIONGARD_ACCESS_KEY_ID");
@@ -75,7 +75,7 @@ fn checks(bench: &Bench) -> u64 {
     checks.as_u64().unwrap_or(0)
 }
 
-/// Waits until `serve` has looked at its key so many times more.
+/// Waits until `serve` has checked its key this many times more.
 #[track_caller]
 fn wait_for_checks(bench: &Bench, more: u64) {
     let before = checks(bench);
@@ -225,7 +225,7 @@ fn a_key_is_rotated_by_command_while_serve_runs() {
     let serve = bench.serve();
     let ended = rotate(&bench, &["liongard"]);
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-    assert!(ended.stdout.contains("goes on with it"), "{ended:?}");
+    assert!(ended.stdout.contains("uses it from now on"), "{ended:?}");
     assert_eq!(keys(&bench).len(), 2);
     bench.sim.delete(&format!("access-keys/{FIRST_KEY}"));
     an_alert_becomes_a_ticket(&bench);
@@ -493,7 +493,7 @@ fn a_rotation_begun_without_serve_is_finished_beside_it() {
     let serve = bench.serve();
     let ended = rotate(&bench, &["webhook", "--finish"]);
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-    assert!(ended.stdout.contains("goes on with it"), "{ended:?}");
+    assert!(ended.stdout.contains("uses it from now on"), "{ended:?}");
     drop(serve);
 }
 
@@ -502,9 +502,9 @@ fn a_first_command_says_that_it_created_the_store() {
     let mut bench = Bench::new();
     bench.unset("HALOPSA_WEBHOOK_TOKEN");
     let ended = rotate(&bench, &["webhook"]);
-    assert!(ended.stderr.contains("a new one was created"), "{ended:?}");
+    assert!(ended.stderr.contains("created a new one"), "{ended:?}");
     let again = rotate(&bench, &["webhook"]);
-    assert!(!again.stderr.contains("a new one was created"), "{again:?}");
+    assert!(!again.stderr.contains("created a new one"), "{again:?}");
 }
 
 #[test]

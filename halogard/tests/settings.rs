@@ -8,7 +8,7 @@ use std::net::TcpListener;
 
 use support::{Bench, Config, Ended};
 
-/// No word of a secret stands in what was printed.
+/// No word of a secret is in the output.
 #[track_caller]
 fn keeps_secrets(bench: &Bench, ended: &Ended) {
     let secrets = bench

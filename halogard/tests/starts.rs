@@ -251,11 +251,12 @@ fn a_variable_that_is_no_setting_is_reported_with_the_nearest_name() {
     bench.set("HALOGARD_COLOUR", "blue");
     let ended = bench.check();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-    let said =
-        "HALOPSA_WEBHOOK_SECRT is no setting and is ignored; did you mean HALOPSA_WEBHOOK_SECRET?";
+    let said = "HALOPSA_WEBHOOK_SECRT is not a known setting and is ignored; did you mean HALOPSA_WEBHOOK_SECRET?";
     assert!(ended.stderr.contains(said), "{ended:?}");
     assert!(
-        ended.stderr.contains("HALOGARD_COLOUR is no setting"),
+        ended
+            .stderr
+            .contains("HALOGARD_COLOUR is not a known setting"),
         "{ended:?}"
     );
     assert!(!ended.stderr.contains("planted"), "{ended:?}");

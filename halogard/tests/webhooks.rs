@@ -507,9 +507,9 @@ fn neither_token_nor_credential_stands_in_logs_or_metrics() {
         for secret in planted {
             assert!(
                 !logs.contains(secret),
-                "{secret} stands in the {log} log:\n{logs}"
+                "{secret} is in the {log} log:\n{logs}"
             );
-            assert!(!metrics.contains(secret), "{secret} stands in the metrics");
+            assert!(!metrics.contains(secret), "{secret} is in the metrics");
         }
         assert!(logs.contains("rejected a delivery"), "{logs}");
     }

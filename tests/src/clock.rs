@@ -48,7 +48,7 @@ pub struct OffsetClock {
 }
 
 impl OffsetClock {
-    /// A clock that is ahead of `right` by so many milliseconds, or behind.
+    /// A clock that is ahead of `right` by this many milliseconds, or behind.
     #[must_use]
     pub fn new(right: ManualClock, ahead_ms: i64) -> Self {
         Self {

@@ -7,14 +7,14 @@ use halogard_simulator::Dialect;
 /// The variable that names it: sets and switches as `docs/dialects.md` lists them.
 pub const DIALECT_VARIABLE: &str = "HALOGARD_TEST_DIALECT";
 
-/// The variable that thins matrices: of so many cases one is run.
+/// The variable that thins matrices: one of this many cases is run.
 pub const STRIDE_VARIABLE: &str = "HALOGARD_TEST_STRIDE";
 
 /// Of how many cases of a matrix one is run; 1 where the variable is not set.
 ///
 /// # Panics
 ///
-/// When it is no number.
+/// When it is not a number.
 pub fn stride() -> usize {
     let given = std::env::var_os(STRIDE_VARIABLE);
     let given = given.map(|stride| stride.to_string_lossy().into_owned());

@@ -20,7 +20,7 @@ pub struct DialectRuns<'a> {
     pub short_sets: &'a [&'a str],
     /// The tests of the short run; all when empty.
     pub short_tests: &'a [&'a str],
-    /// Of so many cases of a matrix, the short run makes one.
+    /// The short run makes one of this many cases of a matrix.
     pub short_stride: usize,
     /// Tests that do not hold under a set yet; `docs/guarantees.md` says what it costs.
     pub failing: &'a [(&'a str, &'a str)],

@@ -164,7 +164,7 @@ impl Scenario {
         letters.expect("the store works")
     }
 
-    /// No key stands in two tickets, and no alert has two open ones.
+    /// No key is in two tickets, and no alert has two open ones.
     fn expect_at_most_one_ticket_per_alert(&self) {
         let tickets = self.halo.tickets();
         let mut by_key: BTreeMap<LinkKey, Vec<i64>> = BTreeMap::new();
@@ -174,7 +174,7 @@ impl Scenario {
             }
         }
         for (key, ids) in by_key {
-            assert_eq!(ids.len(), 1, "{key} stands in tickets {ids:?}");
+            assert_eq!(ids.len(), 1, "{key} is in tickets {ids:?}");
         }
         for alert in self.liongard.alerts() {
             let own = tickets_of(&alert, &tickets);
@@ -197,7 +197,7 @@ impl Scenario {
         );
     }
 
-    /// Two more looks at both sides lead to nothing: our own writes are no news.
+    /// Two more reads of both sides lead to nothing: our own writes are not news.
     async fn expect_no_further_writes(&mut self) {
         let before = (self.writes(), self.liongard.stats().ad_hoc_runs);
         let rounds = self.due.whole_rounds;
@@ -228,7 +228,7 @@ impl Scenario {
                     let from = text[..at].rfind('\n').map_or(0, |line| line + 1);
                     text[from..].lines().next().unwrap_or_default().to_owned()
                 });
-                assert!(found.is_none(), "{secret} stands in {place}: {found:?}");
+                assert!(found.is_none(), "{secret} is in {place}: {found:?}");
             }
         }
     }

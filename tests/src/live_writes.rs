@@ -1,4 +1,4 @@
-//! The write part of the live suite: makes one ticket in HaloPSA, looks at what becomes of each write, and closes
+//! The write part of the live suite: makes one ticket in HaloPSA, checks the effect of each write, and closes
 //! it. Shows the facts that no harmless read shows.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use http::{Method, Request};
 use serde_json::{Value, json};
 
 /// What became of a ticket that has not been triaged.
-const TRIAGE: &str = "what becomes of writes to a ticket that has not been triaged";
+const TRIAGE: &str = "whether writes to a ticket that has not been triaged take effect";
 /// Whether reads lag.
 const READ_LAG: &str = "whether a read after a write shows it";
 /// Whether lists lag.

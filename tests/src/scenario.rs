@@ -392,7 +392,7 @@ impl Scenario {
     }
 }
 
-/// What a scenario does and looks at.
+/// What a scenario does and checks.
 impl Scenario {
     /// Liongard raises a critical alert for the customer with this index; returns its id.
     pub fn raise(&self, customer: i64, rule: &str) -> i64 {

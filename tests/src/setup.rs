@@ -17,7 +17,7 @@ use crate::driver::POLL_INTERVAL;
 use crate::vault::InMemoryVault;
 use crate::webhook_delivery::WebhookDelivery;
 
-/// Secrets and names that must stand in no log, no journal and no dead letter.
+/// Secrets and names that must not be in any log, journal or dead letter.
 pub mod planted {
     /// The client secret at HaloPSA.
     pub const CLIENT_SECRET: &str = "planted-client-secret-7c1e";

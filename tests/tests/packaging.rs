@@ -15,7 +15,7 @@ use halogard_runtime::settings::SETTINGS;
 /// The worst exposure that `systemd-analyze security` may find, in tenths. A unit without any protection has 96.
 const EXPOSURE_MAX_TENTHS: u32 = 15;
 
-/// Names of variables that are no settings: the compose file's own.
+/// Names of variables that are not settings: the compose file's own.
 const NAMES_OF_COMPOSE: [&str; 2] = ["HALOGARD_NAME", "HALOGARD_UPSTREAM"];
 
 fn packaging() -> PathBuf {
@@ -49,7 +49,7 @@ fn systemd_analyze(arguments: &[&str]) -> Option<(bool, String)> {
     let program = programs.join("halogard");
     fs::write(&program, "#!/bin/sh\n").unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    // What every unit depends on stands beside it.
+    // What every unit depends on is beside it.
     for target in [
         "basic",
         "multi-user",

@@ -81,7 +81,7 @@ async fn a_cycle_reads_and_writes_each_record_once() {
     let answer = function.invoke(&json!({"type": "sync_cycle"})).await;
     assert!(!answer.failed, "{}", answer.body);
     let first = calls(&proxy, "first cycle");
-    // The second one looks at the version and the dialect.
+    // The second one checks the version and the dialect.
     for what in ["second cycle", "third cycle"] {
         let answer = function.invoke(&json!({"type": "sync_cycle"})).await;
         assert!(!answer.failed, "{}", answer.body);

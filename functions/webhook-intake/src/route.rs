@@ -67,7 +67,7 @@ fn is_segment(rest: &str) -> bool {
     !rest.is_empty() && !rest.contains('/')
 }
 
-/// `segment` without percent-encoding. A percent sign without two hexadecimal digits after it stands for itself; a
+/// `segment` without percent-encoding. A percent sign without two hexadecimal digits after it is kept as it is; a
 /// segment that is not UTF-8 becomes the empty token, which matches nothing.
 fn decoded(segment: &str) -> String {
     let mut bytes = Vec::with_capacity(segment.len());

@@ -18,23 +18,27 @@ const SAMPLES: [(&str, (u16, &str), &[&str]); 15] = [
     (
         "accepted-full-body",
         ACCEPTED,
-        &["urgent: look at 4242 with snapshot"],
+        &["urgent: reconcile 4242 with snapshot"],
     ),
-    ("accepted-small-body", ACCEPTED, &["urgent: look at 4242"]),
+    ("accepted-small-body", ACCEPTED, &["urgent: reconcile 4242"]),
     (
         "accepted-batch",
         ACCEPTED,
         &[
-            "urgent: look at 4242",
-            "urgent: look at 4243",
+            "urgent: reconcile 4242",
+            "urgent: reconcile 4243",
             "urgent: keep",
         ],
     ),
-    ("accepted-basic", ACCEPTED, &["urgent: look at 4242"]),
-    ("accepted-bearer", ACCEPTED, &["urgent: look at 4242"]),
-    ("accepted-api-key", ACCEPTED, &["urgent: look at 4242"]),
-    ("accepted-base64", ACCEPTED, &["urgent: look at 4242"]),
-    ("accepted-encoded-path", ACCEPTED, &["urgent: look at 4242"]),
+    ("accepted-basic", ACCEPTED, &["urgent: reconcile 4242"]),
+    ("accepted-bearer", ACCEPTED, &["urgent: reconcile 4242"]),
+    ("accepted-api-key", ACCEPTED, &["urgent: reconcile 4242"]),
+    ("accepted-base64", ACCEPTED, &["urgent: reconcile 4242"]),
+    (
+        "accepted-encoded-path",
+        ACCEPTED,
+        &["urgent: reconcile 4242"],
+    ),
     ("refused-wrong-token", REFUSED, &[]),
     ("refused-wrong-signature", REFUSED, &[]),
     ("refused-two-signatures", REFUSED, &[]),
@@ -58,7 +62,7 @@ fn described((lane, message): &(Lane, Message)) -> String {
             } else {
                 ""
             };
-            format!("look at {}{snapshot}", ticket.get())
+            format!("reconcile {}{snapshot}", ticket.get())
         }
         Message::RecordNotification { .. } => "keep".to_owned(),
         Message::Poll { .. } => "poll".to_owned(),

@@ -25,7 +25,7 @@ pub enum AuditCommand {
         /// Only before: 30m, 2h, 7d, a day or a time.
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
-        /// Only those of this account.
+        /// Only those that this account ran.
         #[arg(long, value_name = "ACCOUNT")]
         actor: Option<String>,
         /// Only those about this ticket: '#4242'.

@@ -29,7 +29,7 @@ pub struct RestoreOptions {
     /// The backup.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Put it in the place of the store that is there, which is kept beside it.
+    /// Replace the existing store, which is kept beside it.
     #[arg(long)]
     pub replace: bool,
     /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.

@@ -43,13 +43,13 @@ pub enum ConfigCommand {
     /// Checks the file against both systems, and writes nothing. Exit code: 0 nothing changes, 2 something does,
     /// 1 the file does not fit or something failed.
     Plan(PlanOptions),
-    /// Make the change that a plan described, and no other.
+    /// Make exactly the change that a plan described.
     Apply(ApplyOptions),
     /// List the configs that were in force.
     History(HistoryOptions),
-    /// Bring back the config that was in force before, or another one of the history.
+    /// Restore the previous config, or another one of the history.
     Undo(UndoOptions),
-    /// Compare what sample alerts get with what they must, for your own tests. Asks no vendor.
+    /// Check which template and ticket sample alerts get, for your own tests. Makes no request.
     Test(TestOptions),
     /// Print the config in force, or another one of the history.
     Show(ShowOptions),
@@ -114,7 +114,7 @@ pub fn rewrite(
     let after = change(&before)?;
     let source = path.display().to_string();
     halogard_config::parse(&source, &after)
-        .context("the file was left as it is; with the change it would not be valid")?;
+        .context("the file was not changed, because the change would make it invalid")?;
     replace(&path, &after).with_context(|| format!("{source} cannot be written"))
 }
 

@@ -72,19 +72,19 @@ pub struct ConnectOptions {
     /// The id of Liongard's access key.
     #[arg(long, value_name = "ID")]
     pub key_id: Option<String>,
-    /// Read both secrets from standard input: the Client Secret in the first line, the access key's in the second.
+    /// Read both secrets from standard input: the Client Secret from the first line, the access key's from the second.
     #[arg(long)]
     pub secrets_stdin: bool,
     /// What HaloPSA will call: the https address of the proxy in front of `serve`.
     #[arg(long, value_name = "URL", conflicts_with = "stack")]
     pub public_url: Option<String>,
-    /// Who creates the tickets, for a config file that is written now; what was seen decides when not given.
+    /// Who creates the tickets, for a new config file; `connect` chooses from what it sees when not given.
     #[arg(long, value_enum, conflicts_with = "stack")]
     pub mode: Option<ModeName>,
     /// Try the connection and store nothing.
     #[arg(long)]
     pub test_only: bool,
-    /// Print the rights that the credentials need, and ask nothing.
+    /// Print the rights that the credentials need, and connect to nothing.
     #[arg(long, conflicts_with_all = ["json", "stack"])]
     pub print_permissions: bool,
     /// Where, and how it is printed.
@@ -101,7 +101,7 @@ struct ConnectAnswer {
     connected: bool,
     /// What was corrected in what was given.
     corrections: Vec<String>,
-    /// Whether Liongard's own ticketing opens tickets; `None` when that cannot be seen.
+    /// Whether Liongard's own ticketing opens tickets; `None` without an open alert, which would show it.
     native_ticketing: Option<bool>,
     /// The mode that fits.
     advised_mode: Mode,
@@ -174,7 +174,7 @@ impl StoreCommand for Connect<'_> {
             recommendations: RECOMMENDATIONS,
             webhook_url: None,
             stored: Vec::new(),
-            next: "mend what failed, and run the command again".to_owned(),
+            next: "fix what failed, and run the command again".to_owned(),
             dialect: None,
         };
         let Some(vendors) = attempt.vendors.filter(|_| connected) else {
@@ -354,12 +354,12 @@ async fn try_exchanged<S: Store + Clone + 'static>(
         (
             &attempt.halopsa,
             &second.halopsa,
-            "HaloPSA: Client ID and Client Secret stood in each other's place",
+            "HaloPSA: Client ID and Client Secret are swapped",
         ),
         (
             &attempt.liongard,
             &second.liongard,
-            "Liongard: the access key's id and secret stood in each other's place",
+            "Liongard: the access key's id and secret are swapped",
         ),
     ] {
         if before.is_refused() && after.is_connected() {
@@ -508,7 +508,7 @@ fn write_config(
     let text = with_settings(&starter_without_customers(mode), &settings)?;
     std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))?;
     answer.stored.push(format!(
-        "a config file, {}, without customers: look through its template",
+        "a config file, {}, without customers: review its template",
         path.display()
     ));
     Ok(())

@@ -21,16 +21,16 @@ use crate::page::{self, Cell, Mood, TextPage, ago};
 /// Which dead letters are meant.
 #[derive(Clone, Debug, Args)]
 pub struct DlqFilter {
-    /// Only those that ended here since: 30m, 2h, 7d, a day or a time.
+    /// Only those that were dead-lettered since: 30m, 2h, 7d, a day or a time.
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
     /// Only those of a lane.
     #[arg(long, value_enum, value_name = "LANE")]
     pub lane: Option<LaneName>,
-    /// Only those whose reason holds this text.
+    /// Only those whose reason contains this text.
     #[arg(long = "reason-contains", value_name = "TEXT")]
     pub reason_contains: Option<String>,
-    /// At most so many, the oldest first.
+    /// Maximum number, the oldest first.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
 }
@@ -67,7 +67,7 @@ pub enum DlqCommand {
         #[command(flatten)]
         store: StoreOptions,
     },
-    /// Have them processed again.
+    /// Process them again.
     Redrive(DlqChange),
     /// Delete them.
     Drop(DlqChange),
@@ -76,7 +76,7 @@ pub enum DlqCommand {
 /// Options of `dlq redrive` and `dlq drop`.
 #[derive(Clone, Debug, Args)]
 pub struct DlqChange {
-    /// Only these; all that the other options leave when not given.
+    /// Only these; all that match the other options when not given.
     #[arg(value_name = "ID")]
     pub ids: Vec<String>,
     /// Which.
@@ -166,10 +166,7 @@ impl StoreCommand for ShowLetter<'_> {
     ) -> anyhow::Result<DeadLetterDetail> {
         match dead_letters::show(&opened.store, self.0).await? {
             Some(detail) => Ok(detail),
-            None => bail!(
-                "there is no dead letter {}; `halogard dlq list` names them",
-                self.0
-            ),
+            None => bail!("no dead letter {}; `halogard dlq list` lists them", self.0),
         }
     }
 }

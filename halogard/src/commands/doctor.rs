@@ -35,7 +35,7 @@ pub struct DoctorOptions {
     /// Only the checks whose ids begin with this, as `halopsa.agent` or `liongard`.
     #[arg(long, value_name = "GROUP")]
     pub only: Option<String>,
-    /// Print the rights that the credentials need, and ask nothing.
+    /// Print the rights that the credentials need, and check nothing.
     #[arg(long, conflicts_with_all = ["json", "only", "stack"])]
     pub print_permissions: bool,
 }
@@ -77,7 +77,7 @@ pub async fn run(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
             first.problem(
                 CheckId::Store,
                 format!("{error:#}"),
-                "mend what it says; the checks of both vendors need the store\u{2019}s request budget",
+                "fix the problem above; the checks of both vendors need the store\u{2019}s request budget",
             );
             (first, None)
         }
@@ -220,12 +220,18 @@ fn write_page(answer: &DoctorAnswer, page: &mut TextPage) {
     page.gap();
     let count = |level| answer.report.count(level);
     page.line(format!(
-        "{} ok, {} warnings, {} problems, {} {}, {} skipped",
+        "{} ok, {}, {}, {} {}, {} skipped",
         count(Level::Ok),
-        count(Level::Warning),
-        count(Level::Problem),
+        counted(count(Level::Warning), "warning"),
+        counted(count(Level::Problem), "problem"),
         count(Level::CannotTell),
         Level::CannotTell.as_str(),
         count(Level::Skipped)
     ));
+}
+
+/// `count` with its noun: 1 warning, 2 warnings.
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }

@@ -24,7 +24,7 @@ pub struct ExplainOptions {
     /// Show every event with its cause and details.
     #[arg(long)]
     pub full: bool,
-    /// Go on showing new events until Ctrl-C.
+    /// Keep showing new events until Ctrl-C.
     #[arg(long, conflicts_with = "json")]
     pub follow: bool,
     /// Where, and how it is printed.

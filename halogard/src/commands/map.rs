@@ -49,7 +49,7 @@ pub struct MapOptions {
     /// Add the new entries to the config file instead of printing them.
     #[arg(long, conflicts_with = "stack")]
     pub write: bool,
-    /// Inactive environments and clients, too.
+    /// Include inactive environments and clients.
     #[arg(long)]
     pub inactive: bool,
     /// Only environments of this tier in Liongard; may be given several times.
@@ -58,7 +58,7 @@ pub struct MapOptions {
     /// Only environments whose names match; * matches any text.
     #[arg(long, value_name = "PATTERN")]
     pub name: Option<String>,
-    /// The template of new entries; the only one there is when not given.
+    /// The template of new entries; the config's only template when not given.
     #[arg(long, value_name = "NAME")]
     pub template: Option<String>,
     /// A group of new entries; may be given several times.

@@ -29,7 +29,7 @@ pub struct PauseTarget {
     /// One customer: its name in Liongard, or its environment id. Reports are kept, nothing is written.
     #[arg(long, value_name = "NAME|ID", conflicts_with = "vendor")]
     pub customer: Option<String>,
-    /// Everything that asks one vendor.
+    /// All requests to one vendor.
     #[arg(long, value_parser = vendor_parser(), value_name = "VENDOR")]
     pub vendor: Option<Vendor>,
 }

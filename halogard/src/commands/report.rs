@@ -19,7 +19,7 @@ use crate::page::{self, Cell, Mood, TextPage, span};
 pub enum ReportCommand {
     /// One row for each pair: customer, alert, ticket, state, times, seconds to the ticket.
     Pairs(PairsOptions),
-    /// What happened in a time: alerts raised, tickets opened, the longest wait, events.
+    /// A summary of a time range: alerts raised, tickets opened, the longest wait, events.
     Incident(IncidentOptions),
 }
 

@@ -1,4 +1,4 @@
-//! `resync` and `replay`: pairs are queued to be reconciled once more.
+//! `resync` and `replay`: queue pairs to be reconciled again.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -42,7 +42,7 @@ pub struct ResyncOptions {
     /// All pairs.
     #[arg(long, group = "which", conflicts_with_all = ["subjects", "customer", "status", "since"])]
     pub all: bool,
-    /// At most so many, by alert.
+    /// Maximum number, by alert id.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
     /// Whether and why.
@@ -56,7 +56,7 @@ pub struct ResyncOptions {
 /// How the pairs are named whose alerts were there before the start that opens no tickets for them.
 const BEFORE_START: &str = "before-start";
 
-/// So few pairs are queued without a question.
+/// Up to this many pairs are queued without a question.
 const ASKED_FROM: usize = 2;
 
 /// Queues pairs.

@@ -42,7 +42,7 @@ pub async fn run(options: &RouteOptions) -> anyhow::Result<ExitCode> {
 async fn of_file(options: &RouteOptions) -> anyhow::Result<RouteAnswer> {
     let file = &options.alert;
     let text = std::fs::read_to_string(file)
-        .with_context(|| format!("{file} is no id of an alert, and no file that can be read"))?;
+        .with_context(|| format!("{file} is neither the id of an alert nor a readable file"))?;
     let sample: SampleAlert =
         serde_json::from_str(&text).with_context(|| format!("{file} describes no alert"))?;
     let policy = match &options.store.stack {

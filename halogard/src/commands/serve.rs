@@ -67,10 +67,10 @@ pub struct ServeOptions {
     /// Show which tickets the first poll would open, by customer, and stop. Writes nothing to a vendor.
     #[arg(long, conflicts_with = "check")]
     pub dry_run: bool,
-    /// Print that as JSON.
+    /// Print the answer of --dry-run as JSON.
     #[arg(long, requires = "dry_run")]
     pub json: bool,
-    /// Delete the stored secrets, whose key file is lost, and begin with a new key.
+    /// Delete the stored secrets, because their key file is lost, and create a new key.
     #[arg(long, conflicts_with_all = ["check", "dry_run"])]
     pub forget_secrets: bool,
 }
@@ -170,7 +170,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     };
     let ledger = store.load_record::<Ledger>(&Singleton).await?.value;
     output::remark(&format!(
-        "the request budget believes that HaloPSA allows {} requests in {} seconds",
+        "assumed HaloPSA limit: {} requests per {} s",
         ledger.effective_limit(&settings.limit),
         settings.limit.window.as_secs(),
     ));
@@ -212,7 +212,7 @@ pub fn with_needed_scopes(environment: SettingValues, mode: Mode) -> SettingValu
     environment.or_stored([("HALOPSA_SCOPES", scopes_needed(mode))])
 }
 
-/// Names environment variables that look like settings and are none.
+/// Names environment variables that look like settings and are not.
 fn say_unknown_variables() {
     for name in SettingValues::unknown_variables() {
         let names = SETTINGS.iter().map(|info| info.name);
@@ -220,7 +220,7 @@ fn say_unknown_variables() {
             .map(|known| format!("; did you mean {known}?"))
             .unwrap_or_default();
         output::caution(&format!(
-            "the environment variable {name} is no setting and is ignored{meant}"
+            "the environment variable {name} is not a known setting and is ignored{meant}"
         ));
     }
 }
@@ -240,11 +240,11 @@ struct Serve {
 
 /// What a check at the start leads to.
 enum Start {
-    /// Go on with this policy.
+    /// Start with this policy.
     With(Box<Policy>),
     /// A vendor cannot be reached.
     Later(String),
-    /// Something is wrong that waiting does not mend.
+    /// Something is wrong, and waiting does not fix it.
     Never,
 }
 
@@ -334,7 +334,7 @@ impl Serve {
             Some(left) => {
                 if left != *policy {
                     output::caution(
-                        "the alerts that the problems above concern wait, parked, until they are mended; \
+                        "alerts affected by these problems stay parked until they are fixed; \
                          all others are synchronised",
                     );
                 }

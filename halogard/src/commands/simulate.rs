@@ -40,11 +40,11 @@ pub struct SimulateOptions {
     #[arg(long)]
     pub native_ticketing: bool,
     /// How both vendors behave where their APIs may be read in more than one way: a set (reference, strict,
-    /// on-premises, observed-a, observed-b, worst), or switches, separated by commas. A wrong name is
-    /// answered with those near it.
+    /// on-premises, observed-a, observed-b, worst), or switches, separated by commas. Unknown names produce
+    /// suggestions.
     #[arg(long, default_value = "reference", value_name = "NAMES")]
     pub dialect: Dialect,
-    /// How many requests HaloPSA takes in a rolling window; the dialect's figure, 450, when not given.
+    /// How many requests HaloPSA accepts in a rolling window; the dialect's figure, 450, when not given.
     #[arg(long)]
     pub window_requests_max: Option<u32>,
     /// Length of that window, in seconds; the dialect's figure, 300, when not given.

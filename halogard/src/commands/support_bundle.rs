@@ -26,7 +26,7 @@ use crate::page::{self, Cell, Mood, TextPage};
 pub struct BundleOptions {
     /// The new file, a zip archive.
     pub file: PathBuf,
-    /// For whose support it is.
+    /// Whose support gets the archive.
     #[arg(long = "for", value_parser = vendor_parser(), value_name = "VENDOR")]
     pub recipient: Option<Vendor>,
     /// Where, and how it is printed.

@@ -27,10 +27,10 @@ pub struct VerifyOptions {
     /// Show the records that are equal as well.
     #[arg(long)]
     pub all: bool,
-    /// Have the pairs that differ reconciled once more.
+    /// Reconcile the pairs that differ again.
     #[arg(long)]
     pub repair: bool,
-    /// Only look for open tickets beyond the first that Halogard opened for one alert.
+    /// Only list alerts for which Halogard opened more than one ticket that is still open.
     #[arg(long, conflicts_with_all = ["all", "repair"])]
     pub duplicates: bool,
     /// Whether and why.
@@ -84,7 +84,7 @@ impl StoreCommand for CompareSides<'_> {
         page::print(&answer, options.store.json, write)?;
         let repairable = answer.repairable();
         if options.repair && !repairable.is_empty() {
-            let question = format!("Reconcile {} pairs once more?", repairable.len());
+            let question = format!("Reconcile {} pairs again?", repairable.len());
             if confirm(&options.change, &question)? {
                 let filter = PairFilter {
                     alerts: repairable,

@@ -29,9 +29,9 @@ use crate::page::{self, Cell, Mood, TextPage};
 pub enum WebhookCommand {
     /// Print the address to paste into HaloPSA, with its secret token.
     Url(StoreOptions),
-    /// Make the webhook in HaloPSA, and bind it to the events that Halogard needs.
+    /// Create the webhook in HaloPSA, and bind it to the events that Halogard needs.
     ///
-    /// Takes an API application with the scope `admin`. Without it, what to click is printed.
+    /// Needs an API application with the scope `admin`. Without it, prints what to click.
     Install {
         /// Whether and why.
         #[command(flatten)]
@@ -40,20 +40,20 @@ pub enum WebhookCommand {
         #[command(flatten)]
         store: StoreOptions,
     },
-    /// Show the webhook in HaloPSA: whether it is there, on, and bound, and its last deliveries.
+    /// Show the webhook in HaloPSA: whether it exists, is active and is bound, and its last deliveries.
     ///
-    /// Exit code 1 when something is missing.
+    /// Exit code 1 if something is missing.
     Status(StoreOptions),
-    /// Have HaloPSA send a test, and wait until its log shows how it was answered.
+    /// Ask HaloPSA to send a test, and wait until its log shows the response.
     Test(StoreOptions),
-    /// Show which webhooks came here, and deliveries as HaloPSA recorded them, the newest first.
+    /// Show which webhooks arrived here, and the deliveries that HaloPSA recorded, the newest first.
     Log(LogOptions),
 }
 
 /// Options of `webhook log`.
 #[derive(Clone, Debug, Args)]
 pub struct LogOptions {
-    /// At most so many.
+    /// Maximum number to print.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub limit: u32,
     /// Where, and how it is printed.
@@ -178,7 +178,7 @@ impl StoreCommand for ReadTarget {
     }
 }
 
-/// Examines the webhook and so many of its deliveries.
+/// Examines the webhook and this many of its deliveries.
 struct ExamineWebhook(u32);
 
 impl StoreCommand for ExamineWebhook {
@@ -195,7 +195,7 @@ impl StoreCommand for ExamineWebhook {
     }
 }
 
-/// Reads what came here, and so many deliveries of HaloPSA's log.
+/// Reads which webhooks arrived here, and this many deliveries of HaloPSA's log.
 struct ReadLog(u32);
 
 impl StoreCommand for ReadLog {
@@ -269,7 +269,7 @@ impl StoreCommand for SendTest {
             tokio::time::sleep(TEST_PAUSE).await;
         }
         bail!(
-            "HaloPSA's log shows no delivery after {} s; its deliveries are queued: look again with `halogard webhook log`",
+            "HaloPSA's log shows no delivery after {} s; HaloPSA queues deliveries: check again with `halogard webhook log`",
             (TEST_PAUSE * TEST_READS).as_secs()
         )
     }

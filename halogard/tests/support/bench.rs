@@ -196,7 +196,7 @@ impl Serve {
         values.map(|value| value.parse::<u64>().unwrap()).sum()
     }
 
-    /// Where Liongard knocks to bring the next poll forward.
+    /// The address that Liongard calls to bring the next poll forward.
     pub fn wake_up_url(&self) -> String {
         self.webhook_url.replace("/halopsa/", "/liongard/")
     }

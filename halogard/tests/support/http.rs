@@ -12,7 +12,6 @@ pub struct Http {
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The status.
     pub status: u16,
     /// The body, as text.
     pub body: String,

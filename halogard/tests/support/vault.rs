@@ -49,7 +49,7 @@ impl LocalVault {
         self.runtime.block_on(put).unwrap();
     }
 
-    /// Queues an alert to be looked at.
+    /// Queues an alert to be reconciled.
     #[track_caller]
     pub fn queue_alert(&self, alert: i64) {
         let alert = AlertId::new(alert.try_into().unwrap());

@@ -149,7 +149,7 @@ impl Config {
         }
     }
 
-    /// The same with `from` replaced by `to`, which must stand in it.
+    /// The same with `from` replaced by `to`, which must be in it.
     #[track_caller]
     pub fn with(mut self, from: &str, to: &str) -> Self {
         let before = self.text();

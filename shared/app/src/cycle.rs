@@ -22,7 +22,7 @@ use crate::value_set::ValueSet;
 /// Time between two polls that compare everything instead of changes only.
 const FULL_POLL_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Least time between a poll and the next one that a wake-up causes: everybody who knows the webhook's
+/// Minimum time between a poll and the next one that a wake-up causes: anyone who knows the webhook's
 /// address can cause wake-ups.
 const WAKE_UP_MIN_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -52,7 +52,7 @@ pub struct CycleReport {
     pub orphaned_runs: TaskEnd,
     /// Pairs that a changed policy released.
     pub released: TaskEnd,
-    /// Discarding the dead letters of mended pairs.
+    /// Discarding the dead letters of pairs that are in sync.
     pub dead_letters: TaskEnd,
     /// Deleting what is older than its age.
     pub pruned: TaskEnd,
@@ -169,7 +169,7 @@ impl<E: Env> Reconciler<E> {
     async fn look_around(&self, values: &mut ValueSet) {
         self.record_version().await;
         if let Err(error) = self.probe_if_due(values).await {
-            debug!(%error, "the dialect of both vendors could not be looked at");
+            debug!(%error, "the dialect of both vendors could not be probed");
         }
     }
 

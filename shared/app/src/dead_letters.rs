@@ -1,4 +1,4 @@
-//! Discarding dead letters that need no operator any more, because their pair has been mended.
+//! Discarding dead letters that need no operator any more, because their pair is in sync.
 
 use std::time::Duration;
 
@@ -45,15 +45,15 @@ impl<E: Env> Reconciler<E> {
         values.save(&self.store).await?;
         if self.store.dead_letter_count().await? > 0 {
             let policy = self.policy();
-            let mut mended = Vec::new();
+            let mut fixed = Vec::new();
             for letter in self.store.dead_letters(LETTERS_MAX).await? {
                 if self.is_mended(&letter, &policy, now, values).await? {
-                    mended.push(letter.id);
+                    fixed.push(letter.id);
                 }
             }
-            if !mended.is_empty() {
-                let discarded = self.store.discard_dead_letters(&mended).await?;
-                info!(discarded, "dead letters of mended pairs discarded");
+            if !fixed.is_empty() {
+                let discarded = self.store.discard_dead_letters(&fixed).await?;
+                info!(discarded, "dead letters of pairs in sync discarded");
             }
         }
         values.set(keys::DEAD_LETTERS_CHECKED_AT, now.as_millis());

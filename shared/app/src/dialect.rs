@@ -1,4 +1,4 @@
-//! The dialect of a tenant: looked at once, remembered, and looked at again when HaloPSA's build changes.
+//! The dialect of a tenant: probed once, remembered, and probed again when HaloPSA's build changes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::value_set::ValueSet;
 /// How often a cycle asks for the build of HaloPSA: one request a day. Hosted tenants are updated every few weeks.
 pub const BUILD_CHECK_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 
-/// When a tenant is looked at.
+/// When a tenant is probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeWhen {
     /// Where nothing is remembered of it, or its build is another one now. One request where neither is so.
@@ -26,7 +26,7 @@ pub enum ProbeWhen {
     Always,
 }
 
-/// What is known of the dialect of both vendors, after a probe if one is due. Both heed it from now on.
+/// What is known of the dialect of both vendors, after a probe if one is due. Both follow it from now on.
 ///
 /// # Errors
 ///
@@ -66,26 +66,26 @@ pub async fn dialect<D: DialectProbe, L: DialectProbe, S: Records>(
     } else {
         remembered.value
     };
-    desk.heed(&report);
-    liongard.heed(&report);
+    desk.follow(&report);
+    liongard.follow(&report);
     Ok(report)
 }
 
-/// Whether this process heeds what a probe found.
+/// Whether this process follows what a probe found.
 #[derive(Debug, Default)]
 pub(crate) struct DialectHeeded(AtomicBool);
 
 impl<E: Env> Reconciler<E> {
     /// Heeds what the last probe found, once in the life of this process. Nothing depends on it: without the store
     /// the next call tries again.
-    pub(crate) async fn heed_dialect(&self) {
+    pub(crate) async fn follow_dialect(&self) {
         if self.dialect_heeded.0.load(Ordering::Relaxed) {
             return;
         }
         match self.store.load_record::<DialectReport>(&Singleton).await {
             Ok(known) => {
-                self.desk.heed(&known.value);
-                self.liongard.heed(&known.value);
+                self.desk.follow(&known.value);
+                self.liongard.follow(&known.value);
                 self.dialect_heeded.0.store(true, Ordering::Relaxed);
             }
             Err(error) => debug!(%error, "what is known of the dialect could not be read"),

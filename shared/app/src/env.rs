@@ -6,7 +6,7 @@ use crate::ports::{
 };
 
 /// The environment of a [`Reconciler`](crate::Reconciler): which types it uses for HaloPSA, Liongard, the
-/// store and the clock. It holds no value and is no process environment; it is one type parameter in
+/// store and the clock. It holds no value and is not a process environment; it is one type parameter in
 /// place of four. Each program and each test has one implementation.
 pub trait Env: Send + Sync + 'static {
     /// HaloPSA's tickets.

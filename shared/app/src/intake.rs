@@ -23,7 +23,7 @@ pub enum Rejection {
     #[error("the body did not arrive in time")]
     TooSlow,
     /// Other bodies take all the memory that there is for them; the sender may try again.
-    #[error("there is no memory for one more body")]
+    #[error("no memory is left for another body")]
     NoMemory,
     /// The delivery could not be checked or queued; the sender may try again.
     #[error("the delivery could not be queued")]
@@ -42,7 +42,7 @@ pub enum DeliveryOutcome {
 }
 
 impl DeliveryOutcome {
-    /// The outcome of a delivery that queued so many messages, or was rejected.
+    /// The outcome of a delivery that queued this many messages, or was rejected.
     #[must_use]
     pub const fn of(result: &Result<usize, Rejection>) -> Self {
         match result {

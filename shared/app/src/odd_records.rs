@@ -9,7 +9,7 @@ use tracing::warn;
 const NAMED_MAX: usize = 200;
 
 /// Names the odd records of one list in the log, each once in the life of the process: a list is read
-/// every minute, and the record stands in it each time.
+/// every minute, and the record is in it each time.
 #[derive(Debug)]
 pub struct OddRecords {
     list: &'static str,

@@ -210,7 +210,7 @@ pub enum Outcome {
     InDoubt,
     /// A vendor's answer has an unexpected form; the message is retried a few times.
     Unexpected,
-    /// A failure that no retry can mend.
+    /// A failure that no retry can fix.
     Failed,
     /// The last attempt failed.
     AttemptsExhausted,

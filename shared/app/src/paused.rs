@@ -17,7 +17,7 @@ use crate::reconciler::Reconciler;
 /// How long a worker goes by what it has read: a pause is in force this much later at most.
 pub const PAUSES_READ_EVERY: Duration = Duration::from_secs(5);
 
-/// When work that is paused is looked at again: an operator may end the pause earlier than planned.
+/// When paused work is checked again: an operator may end the pause earlier than planned.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The pauses that a process has read last, and when.
@@ -52,7 +52,7 @@ impl<E: Env> Reconciler<E> {
         Ok(pauses.of_vendor(vendor, self.clock.now()).is_some())
     }
 
-    /// When `message` is looked at again, if the vendor that it is mostly about is paused.
+    /// When `message` is processed again, if the vendor that it mostly concerns is paused.
     pub(crate) async fn message_paused_until(
         &self,
         message: &Message,
@@ -70,7 +70,7 @@ impl<E: Env> Reconciler<E> {
             .map(|pause| look_again(pause, now)))
     }
 
-    /// When the pair of `link` is looked at again, if it is paused.
+    /// When the pair of `link` is reconciled again, if it is paused.
     pub(crate) async fn pair_paused_until(
         &self,
         link: &Link,
@@ -82,7 +82,7 @@ impl<E: Env> Reconciler<E> {
     }
 }
 
-/// When what `pause` holds back is looked at again.
+/// When the work that `pause` holds back is processed again.
 fn look_again(pause: &Pause, now: Timestamp) -> Timestamp {
     let soon = now.plus(LOOK_AGAIN);
     pause.until.map_or(soon, |until| until.min(soon))

@@ -67,7 +67,7 @@ const LOST_AFTER: Duration = Duration::from_secs(900);
 const FAILURES_LOUD_FROM: i64 = 2;
 
 /// How long the entry of a closed alert stays whose pair is in sync. A closed alert without an entry that has
-/// not changed for as long is no news.
+/// not changed for as long is not news.
 const IN_SYNC_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// How long an entry stays that no list names.
@@ -77,7 +77,7 @@ const UNLISTED_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const REMOVED_MAX: usize = 5_000;
 
 /// What is held of a list is queued after this time, however little it is: a list that takes longer than a function
-/// may run must not keep what comes first waiting for ever.
+/// may run must not delay what comes first indefinitely.
 const HELD_MAX: Duration = Duration::from_secs(30);
 
 /// What a poll learns about entries whose alert did not change.

@@ -295,8 +295,8 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// The linked ticket that a notification of an unknown event names. Numbers of other records may be the same:
-    /// then the ticket is looked at for nothing.
+    /// The linked ticket that a notification of an unknown event names. Another record may have the same number:
+    /// then the ticket is reconciled for nothing.
     async fn linked_ticket_of(
         &self,
         notification: &Notification,

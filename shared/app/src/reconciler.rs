@@ -45,9 +45,9 @@ pub struct Reconciler<E: Env> {
     pub inspector_min_interval: Duration,
     /// Time between two sweeps of HaloPSA's tickets.
     pub sweep_interval: Duration,
-    /// Whether sync cycles look at the dialect of both vendors, about once a day.
+    /// Whether sync cycles probe the dialect of both vendors, about once a day.
     pub probes_dialect: bool,
-    /// Whether this process heeds what a probe found.
+    /// Whether this process follows what a probe found.
     pub(crate) dialect_heeded: DialectHeeded,
     /// Odd records of Liongard's list, by name.
     pub(crate) odd_alerts: OddRecords,

@@ -9,7 +9,8 @@ use halogard_domain::ids::TicketId;
 /// Tickets that are remembered before all are forgotten.
 const SEEN_MAX: usize = 10_000;
 
-/// Tickets that this process has seen to, each in one state: in the same state they need no second look.
+/// Tickets that this process has processed, each with the time of its last change: with the same time they need no
+/// second check.
 #[derive(Default)]
 pub(crate) struct SeenTickets(Mutex<BTreeMap<TicketId, Timestamp>>);
 

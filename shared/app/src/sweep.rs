@@ -230,7 +230,7 @@ impl<E: Env> Reconciler<E> {
                     cursor.settle(since, None, requested_at);
                 }
                 // A row without a time changed before it was listed. Otherwise a desk whose rows have no times
-                // would have every change since the watermark listed and read for ever.
+                // would list and read every change since the watermark again and again.
                 let times = changes.listings.iter();
                 let times = times.map(|seen| seen.changed_at.unwrap_or(clocks.earlier()));
                 cursor.observe(times, clocks);

@@ -1,4 +1,4 @@
-//! The budget that instances share: what it writes, what it gives back, and whom it tells.
+//! The budget that instances share: what it writes, what it gives back, and whom it notifies.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::any::Any;
@@ -18,7 +18,7 @@ use halogard_domain::{FailureClass, Record, Timestamp};
 
 const NOON: i64 = 1_767_600_000_000;
 
-/// A clock that stands still until it is moved. Clones are one clock.
+/// A clock that moves only when a test moves it. Clones are one clock.
 #[derive(Clone)]
 struct TestClock(Arc<AtomicI64>);
 

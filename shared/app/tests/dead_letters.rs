@@ -1,4 +1,4 @@
-//! A dead letter is discarded once its pair is mended, and no earlier.
+//! A dead letter is discarded once its pair is in sync, and no earlier.
 
 #![allow(
     clippy::unwrap_used,
@@ -63,7 +63,7 @@ async fn the_dead_letter_of_a_refused_close_is_discarded_when_the_ticket_is_clos
     send(&bench, Message::alert_snapshot(closed(), Cause::Poll)).await;
     bench.process_all().await;
     bench.only_dead();
-    bench.reconciler.desk.switch.mend();
+    bench.reconciler.desk.switch.repair();
     assert_eq!(left_after_a_check(&bench).await, 1, "it is still refused");
 
     send(&bench, Message::reconcile_alert(ALERT, Cause::Operator)).await;
@@ -80,7 +80,7 @@ async fn the_dead_letter_of_an_unreadable_ticket_stays_until_it_was_read() {
     send(&bench, Message::reconcile_ticket(TICKET, Cause::Operator)).await;
     bench.process_all().await;
     bench.only_dead();
-    bench.reconciler.desk.switch.mend();
+    bench.reconciler.desk.switch.repair();
     send(
         &bench,
         Message::alert_snapshot(alert(ALERT.get()), Cause::Poll),

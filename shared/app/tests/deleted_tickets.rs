@@ -359,7 +359,7 @@ async fn tickets_that_could_not_be_looked_for_are_looked_for_in_the_next_hour() 
     for _ in 0..5 {
         bench.full_poll_after(Duration::from_secs(3_600)).await;
     }
-    bench.reconciler.desk.switch.mend();
+    bench.reconciler.desk.switch.repair();
     bench.full_poll_after(Duration::from_secs(3_600)).await;
     let asked = bench.reconciler.desk.looked_for.lock().unwrap().clone();
     let counts: Vec<usize> = asked.iter().map(BTreeSet::len).collect();

@@ -1,4 +1,4 @@
-//! When a tenant is probed, and who heeds what was found.
+//! When a tenant is probed, and who follows what was found.
 
 #![allow(
     clippy::unwrap_used,
@@ -49,8 +49,8 @@ async fn cycles_probe_a_tenant_once_and_again_when_a_later_look_shows_another_bu
         .await
         .unwrap();
     assert_eq!(known.value.build.as_deref(), Some("2.2"));
-    let heeded = bench.reconciler.desk.probed.heeded.lock().unwrap();
-    assert_eq!(heeded.last(), Some(&known.value));
+    let followed = bench.reconciler.desk.probed.followed.lock().unwrap();
+    assert_eq!(followed.last(), Some(&known.value));
 }
 
 #[tokio::test]

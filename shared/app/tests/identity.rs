@@ -386,7 +386,7 @@ async fn a_changed_config_gives_an_alert_whose_tickets_were_not_found_one_more()
     half_a_day().await;
     assert_eq!(*bench.reconciler.desk.opens.lock().unwrap(), 2);
     assert_eq!(link(&bench, 7586).await.refused.len(), 1, "it stays listed");
-    // A config that mends nothing: one more attempt, and the alert waits again.
+    // A config that fixes nothing: one more attempt, and the alert waits again.
     let mut changed = policy();
     changed.key_prefix = "ACME".to_owned();
     bench.reconciler.set_policy(changed.clone());

@@ -115,7 +115,7 @@ async fn a_list_that_is_suddenly_much_shorter_is_believed_the_third_time() {
     }
     assert_eq!(bench.poll(9).await.unwrap().missing, 11);
     let sent = bench.file.sent_to(Lane::Urgent).len();
-    assert_eq!(sent, 20, "a shorter list is no snapshot");
+    assert_eq!(sent, 20, "a shorter list is not a snapshot");
     // Believed: it is the measure for the next one.
     assert_eq!(bench.poll(5).await.unwrap().listed, 5);
 }
@@ -249,7 +249,7 @@ async fn a_closed_alert_whose_pair_is_in_sync_is_compared_once_and_forgotten_aft
     full().await.unwrap();
     assert_eq!(index_entry(&bench), None);
     for _ in 0..3 {
-        assert_eq!(full().await.unwrap().queued, 0, "it is no news");
+        assert_eq!(full().await.unwrap().queued, 0, "it is not news");
     }
     bench.reconciler.liongard.list.lock().unwrap().alerts[0].status = Slug::new("new");
     assert_eq!(full().await.unwrap().queued, 1, "open again, it is");
@@ -378,7 +378,7 @@ async fn what_waits_for_halopsa_is_not_queued_once_more_each_hour() {
     assert_eq!(bench.file.queue().len(), 5, "while HaloPSA is away");
 
     // What waits is worked on within a quarter of an hour; only then can it be lost.
-    bench.reconciler.desk.switch.mend();
+    bench.reconciler.desk.switch.repair();
     cycles(2).await;
     assert_eq!(bench.file.queue().len(), 5, "a moment after it is back");
     cycles(12).await;

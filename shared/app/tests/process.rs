@@ -89,7 +89,7 @@ async fn an_undecodable_body_is_dead_lettered_at_once_and_whole() {
 }
 
 #[tokio::test]
-async fn an_unreadable_body_holds_nobody_else_up() {
+async fn an_unreadable_body_does_not_delay_other_messages() {
     let bench = Bench::new();
     bench.file.enqueue(Lane::Urgent, "not json");
     let look = Message::reconcile_alert(ALERT, Cause::Operator);
@@ -224,7 +224,7 @@ async fn a_credential_that_is_not_accepted_is_tried_once_a_minute_until_it_is() 
             pause_until: Some(at(60))
         }
     );
-    bench.reconciler.liongard.switch.mend();
+    bench.reconciler.liongard.switch.repair();
     bench.clock.pass(Duration::from_secs(60));
     assert_eq!(work(&bench).await.outcome, Outcome::NotOurs);
 }
@@ -337,7 +337,7 @@ async fn a_failure_that_passes_ends_in_one_ticket() {
     ));
     bench.reconciler.poll_alerts(Scope::Changed).await.unwrap();
     assert_eq!(bench.process_all().await, ["transient"]);
-    bench.reconciler.desk.switch.mend();
+    bench.reconciler.desk.switch.repair();
     bench.clock.pass(Duration::from_secs(2));
     assert_eq!(bench.process_all().await, ["opened"]);
     assert_eq!(bench.reconciler.desk.tickets.lock().unwrap().len(), 1);

@@ -377,7 +377,7 @@ async fn a_sweep_resumes_at_the_page_at_which_the_last_one_failed() {
         );
         let swept = bench.reconciler.sweep_tickets().await;
         assert_eq!(swept.is_ok(), last);
-        desk.switch.mend();
+        desk.switch.repair();
         read.push(asked(&bench));
     }
     let page = |page| (vec![page], vec![]);
@@ -421,7 +421,7 @@ async fn what_follows_a_range_proves_nothing_about_what_was_hidden_before_it() {
         failing(FailureClass::Transient, ErrorCode::HalopsaUnreachable),
     );
     bench.reconciler.sync_cycle().await;
-    desk.switch.mend();
+    desk.switch.repair();
     let later = ChangeRange {
         since: at_its_end(),
         until: at(200),
@@ -477,7 +477,7 @@ async fn a_sweep_that_fails_keeps_the_watermark() {
     ));
     bench.reconciler.sweep_tickets().await.unwrap_err();
     assert_eq!(swept_to(&bench), Some(at(-3600)));
-    bench.reconciler.desk.switch.mend();
+    bench.reconciler.desk.switch.repair();
     assert_eq!(bench.reconciler.sweep_tickets().await.unwrap().queued, 1);
     bench.clock.pass(Duration::from_secs(240));
     bench.reconciler.sweep_tickets().await.unwrap();

@@ -15,7 +15,7 @@ use halogard_domain::message::{Cause, Message, Notification, VERSION};
 use halogard_domain::{FailureClass, Ticket};
 use support::{Bench, TICKET, at, failing, ticket};
 
-/// "Look at the ticket", because of a webhook.
+/// "Reconcile the ticket", because of a webhook.
 fn webhook(delivery: &str, content: &str) -> Message {
     let notification = Notification {
         delivery: Some(delivery.into()),
@@ -61,7 +61,7 @@ async fn a_repeated_notification_is_not_worked_twice() {
 async fn a_notification_whose_body_says_nothing_new_needs_no_memory() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     let Message::ReconcileTicket { cause, .. } = webhook("one", "a") else {
-        panic!("a webhook asks for a look at its ticket");
+        panic!("a webhook leads to a reconciliation of its ticket");
     };
     let settled = Message::ticket_snapshot(ticket(4242, 7586, at(-30)), Cause::Sweep);
     let ours = Message::ticket_snapshot(ticket(4242, 7586, at(-30)), cause.clone());
@@ -104,7 +104,7 @@ async fn a_notification_whose_reconciliation_failed_is_no_duplicate_when_it_is_r
         .unwrap();
     assert_eq!(bench.process_all().await, ["transient"]);
     assert_eq!(bench.file.notification_count(), 0);
-    bench.reconciler.desk.switch.mend();
+    bench.reconciler.desk.switch.repair();
     bench.clock.pass(Duration::from_secs(2));
     assert_ne!(bench.process_all().await, ["duplicate"]);
     assert_eq!(bench.file.notification_count(), 1);

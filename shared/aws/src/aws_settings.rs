@@ -78,9 +78,9 @@ pub enum AwsSettingsError {
         /// The environment variable.
         name: &'static str,
     },
-    /// The endpoint is no address.
+    /// The endpoint is not an address.
     #[error(
-        "AWS_ENDPOINT_URL is no web address; write it as http://127.0.0.1:4566, or leave it out"
+        "AWS_ENDPOINT_URL is not a web address; write it as http://127.0.0.1:4566, or leave it out"
     )]
     NoAddress,
     /// The endpoint is plain HTTP and not on this machine.
@@ -96,7 +96,7 @@ pub enum AwsSettingsError {
     },
     /// The file of further roots holds none, or something else.
     #[error(
-        "AWS_CA_BUNDLE names {}, which is no list of certificates in PEM form",
+        "AWS_CA_BUNDLE names {}, which is not a list of certificates in PEM form",
         path.display()
     )]
     BadBundle {

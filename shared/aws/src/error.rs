@@ -71,7 +71,7 @@ pub enum AwsError {
     Unreachable {
         /// Service and operation.
         call: &'static str,
-        /// What stood in the way.
+        /// The cause of the failure.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The request could not be built.
@@ -191,7 +191,7 @@ impl AwsError {
         }
     }
 
-    /// What `call` came to for one of the messages it was to send. `sender` tells whose fault it is.
+    /// What `call` came to for one of the messages it was to send. `sender` says whose fault it is.
     pub(crate) fn refused(
         call: &'static str,
         service_code: &str,
@@ -253,7 +253,7 @@ impl AwsError {
 /// The class of a refusal.
 ///
 /// A missing permission, table or key is a fault of the deployment: no message is to blame for it,
-/// so it counts as passing and messages wait for it to be mended.
+/// so it counts as passing and messages wait until it is fixed.
 fn classify(service_code: &str, status: u16) -> (FailureClass, ErrorCode) {
     let service_code = short(service_code);
     if THROTTLES.contains(&service_code) || status == 429 {

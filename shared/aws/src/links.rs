@@ -202,7 +202,7 @@ impl<C: Clock> Store<C> {
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     let stored = failed.item.clone();
-                    // Our own write, whose answer was lost, is no conflict.
+                    // Our own write, whose answer was lost, is not a conflict.
                     stored.filter(|item| item.get(WRITE) == Some(write))
                 }
                 _ => return Err(AwsError::of("DynamoDB UpdateItem", error)),
@@ -224,7 +224,7 @@ struct Update {
 impl Update {
     /// The update that stores `link` with `entries`.
     ///
-    /// A link that does not fit is an error, not cut: its text's digest tells changes of the alert,
+    /// A link that does not fit is an error, not cut: its text's digest detects changes of the alert,
     /// and a person must be notified of it.
     fn of(
         link: &Link,

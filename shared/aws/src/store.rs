@@ -165,7 +165,7 @@ impl<C> Clone for Store<C> {
     }
 }
 
-/// The process has no URL of a queue. That is no message's fault, so none is dead-lettered for it.
+/// The process has no URL of a queue. That is not a message's fault, so none is dead-lettered for it.
 pub(crate) fn no_queue(lane: Lane, kind: &str) -> PortError {
     let name = lane.name().to_uppercase();
     PortError::new(FailureClass::Transient, ErrorCode::StoreNoQueue).with_message(format!(

@@ -17,7 +17,7 @@ const NOT_FOUND: &str = "ResourceNotFoundException";
 /// The code for a version that was made with another value.
 const TAKEN: &str = "ResourceExistsException";
 
-/// Looks at a secret's labels until a promotion has taken. Each round does what is still missing; a
+/// Reads a secret's labels until a promotion has taken effect. Each round does what is still missing; a
 /// second is needed when another process moved a label meanwhile, or an answer was lost.
 const ROUNDS_MAX: u32 = 3;
 

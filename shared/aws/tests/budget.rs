@@ -1,4 +1,4 @@
-//! The request budget, kept in the table, holds for everybody who draws from it.
+//! The request budget, kept in the table, holds for every instance that draws from it.
 
 mod support;
 

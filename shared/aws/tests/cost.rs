@@ -196,7 +196,7 @@ async fn raised(count: u64) -> BTreeMap<String, Cost> {
     for saved in join_all(looks).await {
         saved.unwrap();
     }
-    // The webhook that tells of our own ticket changes nothing, and is not remembered.
+    // The webhook about our own ticket changes nothing, and is not remembered.
     let opened = proxy.requests();
     add_cost(&mut costs, &bench, &opened).await;
     seen.extend(opened);

@@ -193,7 +193,7 @@ async fn a_save_whose_answer_was_lost_is_known_again() {
 }
 
 #[tokio::test]
-async fn a_repeat_that_finds_somebody_elses_write_is_a_conflict() {
+async fn a_repeat_that_finds_another_workers_write_is_a_conflict() {
     let fixture = DynamoDbFixture::fresh().await;
     let (store, proxy) = fixture.through().await;
     fixture
@@ -326,7 +326,7 @@ async fn a_move_that_comes_late_takes_nothing_from_the_story() {
     let (slow, proxy) = fixture.through().await;
     let entries: Vec<_> = (0..5).map(|n| entry(&n.to_string())).collect();
     let until = Arc::new(Notify::new());
-    // The save, then the move, which is under way when somebody else saves and moves.
+    // The save, then the move, which is in progress when another worker saves and moves.
     proxy.inject([Fault::None, Fault::Delayed(Arc::clone(&until))]);
     let first = link();
     let late = slow.save(&first, &entries[..4], Revision(0));

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use toml::{Table, Value};
 
-/// The lists whose elements are known by one of their keys: another order of them is no difference.
+/// The lists whose elements are known by one of their keys: another order of them is not a difference.
 const KEYED_LISTS: [(&str, &str); 1] = [("environments", "environment")];
 
-/// The settings of the process. They are no part of the policy and take effect with the next start.
+/// The settings of the process. They are not part of the policy and take effect with the next start.
 const SETTINGS: &str = "settings";
 
 /// A value that differs.
@@ -16,9 +16,9 @@ const SETTINGS: &str = "settings";
 pub struct ConfigDifference {
     /// Where it stands, as `templates.default.team` or `environments[8801].client`.
     pub path: String,
-    /// What stood there; `None` if nothing did.
+    /// The former value; `None` if there was none.
     pub before: Option<String>,
-    /// What stands there now; `None` if nothing does.
+    /// The new value; `None` if there is none.
     pub after: Option<String>,
 }
 
@@ -119,7 +119,7 @@ fn difference(path: String, before: Option<&Value>, after: Option<&Value>) -> Co
     }
 }
 
-/// A value as it may stand in a line.
+/// A value as it may be printed in a line.
 fn in_one_line(value: &Value) -> String {
     match value {
         Value::Table(table) => {

@@ -61,7 +61,7 @@ pub enum EditError {
 ///
 /// # Errors
 ///
-/// [`EditError`] when `text` is no config file.
+/// [`EditError`] when `text` is not a config file.
 pub fn with_customers(text: &str, entries: &CustomerEntries) -> Result<String, EditError> {
     let mut file: DocumentMut = text.parse()?;
     for entry in entries.mapped.iter().filter(|entry| entry.is_shared) {
@@ -84,7 +84,7 @@ pub fn with_customers(text: &str, entries: &CustomerEntries) -> Result<String, E
 ///
 /// # Errors
 ///
-/// [`EditError`] when `text` is no config file.
+/// [`EditError`] when `text` is not a config file.
 pub fn with_settings(text: &str, settings: &[(String, String)]) -> Result<String, EditError> {
     let mut file: DocumentMut = text.parse()?;
     let table = file

@@ -14,7 +14,7 @@ pub const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file does not exist.
-    #[error("there is no config file {}; `halogard config init` writes one", path.display())]
+    #[error("no config file {}; `halogard config init` writes one", path.display())]
     NotFound {
         /// Its path.
         path: PathBuf,

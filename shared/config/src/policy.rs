@@ -36,7 +36,7 @@ pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Pol
     if let Some(templates) = templates.as_ref().filter(|_| names.0.is_empty()) {
         findings.error(
             templates.span(),
-            "there is no template; add one, for example [templates.default]",
+            "the config has no template; add one, for example [templates.default]",
         );
     }
     let read_templates: BTreeMap<_, _> = templates
@@ -90,7 +90,7 @@ fn former_installations(file: &Fields<'_>, findings: &mut Findings<'_>) -> Vec<S
     ids.map(|id| {
         if InstallationId::parse(id.get_ref()).is_none() {
             let message = format!(
-                "`{}` is no id of an installation: these have twelve letters and digits, as the log line with \
+                "`{}` is not the id of an installation: an id has twelve letters and digits, as the log line with \
                  the outcome `second_installation` shows them",
                 id.get_ref()
             );

@@ -2,7 +2,7 @@
 
 use halogard_config::differences;
 
-/// The differences as lines: where, what stood there, what stands there.
+/// The differences as lines: where, the former value, the new value.
 fn lines(before: &str, after: &str) -> Vec<String> {
     let found = differences(before, after).into_iter();
     let shown = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());

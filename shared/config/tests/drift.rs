@@ -21,7 +21,7 @@ fn everything() -> String {
         .collect()
 }
 
-/// Every named key of a schema, by its path. `*` stands for a free key or an element of a list.
+/// Every named key of a schema, by its path. `*` means a free key or an element of a list.
 fn keys_of_schema(schema: &Value, path: &str, keys: &mut BTreeSet<String>) {
     if let Some(properties) = schema["properties"].as_object() {
         for (name, inner) in properties {

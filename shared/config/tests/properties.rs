@@ -59,12 +59,12 @@ fn piece() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_text_is_answered(text in any::<String>()) {
+    fn parsing_any_text_does_not_panic(text in any::<String>()) {
         drop(parse("any", &text));
     }
 
     #[test]
-    fn any_pieces_are_answered(pieces in proptest::collection::vec(piece(), 0..60)) {
+    fn parsing_any_combination_of_config_pieces_does_not_panic(pieces in proptest::collection::vec(piece(), 0..60)) {
         drop(parse("pieces", &pieces.concat()));
     }
 

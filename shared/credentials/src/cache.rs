@@ -87,7 +87,7 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
         self
     }
 
-    /// The members of the version in use, for what else stands in the secret.
+    /// The members of the version in use, for those besides the credential.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use halogard_app::ports::{
 
 /// Shared tokens and the lease to refresh one, for clients that do not name their store.
 pub trait SharedTokens: Send + Sync {
-    /// The token under `name`; none where there is none or it has expired. The revision stands in
+    /// The token under `name`; none where there is none or it has expired. The revision is in
     /// either case.
     fn shared_token<'a>(
         &'a self,

@@ -160,7 +160,7 @@ pub fn judge(
 /// The shortest part of an alert's name whose occurrence in a title says anything, in characters.
 const NAME_CHARS_MIN: usize = 4;
 
-/// Whether `ticket` may be the one that Liongard's own ticketing opened for `alert`. That its number stands at
+/// Whether `ticket` may be the one that Liongard's own ticketing opened for `alert`. That its number is in
 /// the alert proves little: what the number means is not documented, and it may be that of a ticket of another
 /// system. So the ticket must belong to the alert's client, and its title must name the alert, its rule, or
 /// what found it.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::AlertId;
 use crate::link::Link;
 
-/// The other alerts of a ticket, as of the last look at their links.
+/// The other alerts of a ticket, as of the last read of their links.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoOwners {
     /// Others whose cause is not resolved.

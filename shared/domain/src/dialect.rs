@@ -165,7 +165,7 @@ impl DialectReport {
         self
     }
 
-    /// Whether a tenant of this `build` has to be probed anew. A build that does not show is none to compare; a
+    /// Whether a tenant of this `build` has to be probed anew. An unknown build is not compared; a
     /// tenant that was refused may have been set right.
     #[must_use]
     pub fn is_outdated(&self, build: Option<&str>) -> bool {

@@ -185,7 +185,7 @@ pub const REFERENCE_START: &str = "Halogard ";
 pub struct UnverifiedKey {
     /// The key.
     pub key: LinkKey,
-    /// What stands in the place of the proof.
+    /// The text in the place of the proof.
     pub proof: Option<String>,
 }
 
@@ -237,7 +237,7 @@ impl UnverifiedKey {
     }
 }
 
-/// What may stand in the place of a proof.
+/// What may be in the place of a proof.
 fn checked_proof(text: &str) -> Option<String> {
     let plain = text.len() == PROOF_CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     plain.then(|| text.to_ascii_lowercase())

@@ -94,7 +94,7 @@ pub struct Link {
     pub ticket_as_of: Option<Timestamp>,
     /// The change time of the report that the newest one replaced. A report with this time is old.
     pub superseded_change: Option<Timestamp>,
-    /// The newest change of the ticket that HaloPSA accepted, until a report shows what became of it.
+    /// The newest change of the ticket that HaloPSA accepted, until a report shows whether it was carried out.
     pub accepted: Option<AcceptedChange>,
     /// Why there is no ticket for now.
     pub parked: Option<ParkReason>,
@@ -318,7 +318,7 @@ impl Link {
         }
     }
 
-    /// Whether HaloPSA has accepted so many requests without showing a ticket that the next one waits until
+    /// Whether HaloPSA has accepted enough requests without showing a ticket that the next one waits until
     /// the config or an operator puts that right.
     #[must_use]
     pub const fn hides_its_tickets(&self) -> bool {

@@ -65,7 +65,7 @@ pub struct Policy {
     pub native_grace: Duration,
     /// When many alerts share a ticket; `None` if every alert gets its own.
     pub storms: Option<StormPolicy>,
-    /// Applications in HaloPSA that are no person's.
+    /// Applications in HaloPSA that are not a person's.
     pub machine_applications: MachineApplications,
     /// How long records are kept.
     pub retention: Retention,

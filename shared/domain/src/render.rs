@@ -197,7 +197,7 @@ pub fn details_html(alert: &Alert) -> String {
     html
 }
 
-/// The introduction of a ticket that stands for a storm group.
+/// The introduction of a ticket that a storm group shares.
 #[must_use]
 pub fn storm_intro_html(alert: &Alert) -> String {
     format!(

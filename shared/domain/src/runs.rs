@@ -78,7 +78,7 @@ impl fmt::Display for RunTarget {
     }
 }
 
-/// The text is no [`RunTarget`].
+/// The text is not a [`RunTarget`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownRunTarget;
 

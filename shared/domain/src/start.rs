@@ -11,7 +11,7 @@ use crate::policy::{ParkReason, Policy};
 use crate::record::{Record, Singleton};
 use crate::time::Timestamp;
 
-/// So many alerts that were there before get tickets without a word of the operator.
+/// Up to this many already-open alerts get tickets without an explicit choice of the operator.
 pub const UNDECIDED_MAX: u32 = 25;
 
 /// Which of the alerts that were there before get tickets.

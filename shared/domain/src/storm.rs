@@ -1,7 +1,7 @@
 //! Alert storms: many alerts of one rule at one customer share a ticket.
 //!
 //! The first alerts of a rule at a customer get tickets of their own. The next alert within the
-//! same window *leads* a group: its ticket stands for every alert that joins the group, and summary
+//! same window *leads* a group: its ticket represents every alert that joins the group, and summary
 //! notes count them at intervals. A group accepts no more members once it has been quiet for a
 //! while, or once its ticket is closed. After that, alerts get tickets of their own again.
 
@@ -76,7 +76,7 @@ impl fmt::Display for StormKey {
     }
 }
 
-/// The text is no [`StormKey`].
+/// The text is not a [`StormKey`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownStormKey;
 
@@ -98,7 +98,7 @@ impl FromStr for StormKey {
 pub enum Membership {
     /// It has its own ticket and belongs to no group.
     Ungrouped,
-    /// Its ticket stands for a group.
+    /// Its ticket represents a group.
     Leader(LeaderState),
     /// It shares the ticket of another alert.
     Member {

@@ -231,7 +231,7 @@ pub struct TicketDraft {
     pub ticket_rules: Automation,
 }
 
-/// A ticket to be opened. The key stands in its title, at the end of its text, and in the custom field
+/// A ticket to be opened. The key is in its title, at the end of its text, and in the custom field
 /// that the template names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTicket {
@@ -436,7 +436,7 @@ pub enum NoteAuthor {
 }
 
 impl NoteAuthor {
-    /// Whether a person wrote it. Only what is known to be a machine is none.
+    /// Whether a person wrote it. Only a known machine is not a person.
     #[must_use]
     pub fn is_person(&self, machines: &MachineApplications) -> bool {
         match self {
@@ -502,7 +502,7 @@ impl TicketNotes {
         }
     }
 
-    /// Whether they show that a person has worked on the ticket. The entry that opened it is no work; the
+    /// Whether they show that a person has worked on the ticket. The entry that opened it is not work; the
     /// application that wrote it opened the ticket for an alert, so it is a machine. If HaloPSA kept notes
     /// back, one of them may be a person's.
     #[must_use]

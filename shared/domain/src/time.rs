@@ -53,7 +53,7 @@ impl Timestamp {
         )
     }
 
-    /// Whether `past` lies at most `span` before this point. A time in the future is none, and so not
+    /// Whether `past` lies at most `span` before this point. A time in the future is ignored, and so not
     /// recent: it was written under a wrong clock.
     #[must_use]
     pub fn is_within(self, span: Duration, past: Self) -> bool {
@@ -61,7 +61,7 @@ impl Timestamp {
     }
 
     /// This point as far as it can be believed at `now`: a time in the future, beyond what clocks differ,
-    /// is none, and counts as `now`.
+    /// is ignored, and counts as `now`.
     #[must_use]
     pub fn believed_at(self, now: Self) -> Self {
         if self > now.plus(CLOCK_AHEAD_MAX) {

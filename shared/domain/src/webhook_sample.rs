@@ -1,5 +1,5 @@
 //! What HaloPSA's webhooks consist of: it does not document that, so the first one of each kind is kept, without
-//! its values, for an operator to look at.
+//! its values, for an operator to read.
 
 use std::collections::BTreeMap;
 

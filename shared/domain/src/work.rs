@@ -1,7 +1,7 @@
 //! Work on a ticket that leaves no note: a person assigns it, or files it under something else.
 //!
 //! HaloPSA does not say who changed a field, so the ticket is compared with its state right after it was
-//! opened: what HaloPSA's rules do with a new ticket is no work, and what we write is none.
+//! opened: neither what HaloPSA's rules do with a new ticket nor what we write counts as work.
 
 use std::fmt;
 use std::time::Duration;

@@ -42,7 +42,7 @@ pub enum WriteResult {
         /// The ticket as the answer shows it.
         ticket: Ticket,
     },
-    /// The ticket is about to be assigned to this technician by us: that it is so afterwards is no person's work,
+    /// The ticket is about to be assigned to this technician by us: that it is so afterwards is not a person's work,
     /// however the request ends.
     AssignmentExpected {
         /// The ticket.
@@ -174,7 +174,7 @@ impl Link {
     /// Takes in a change of the ticket. A ticket that we closed or reopened differs from the base by our
     /// own doing, which must not look like a person's.
     fn apply_change(&mut self, accepted: &AcceptedChange, ticket: &Ticket) {
-        // The answer says nothing about what became of an earlier change.
+        // The answer does not say whether an earlier change was carried out.
         let earlier = self.accepted.take();
         self.observe_current_ticket(ticket.clone());
         self.accept_change(accepted, earlier);

@@ -121,7 +121,7 @@ fn around_a_closing_and_a_reopening_by_a_person() {
                         pair.link.observe_alert(changes.of(&alert(), second));
                     }
                     match second {
-                        // The report of the closing comes with the next look at the pair.
+                        // The report of the closing comes with the next reconciliation of the pair.
                         49 => continue,
                         50 => set_status(&mut pair, closing_status, second),
                         60 => set_status(&mut pair, OPEN, second),

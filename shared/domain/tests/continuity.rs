@@ -260,7 +260,7 @@ fn a_new_store_that_found_tickets_watches_before_it_opens_a_first_one() {
     let new = store.hold_until(&raised(2800), 1, at(2900));
     assert_eq!(new, Some(at(2800).plus(PROBATION)));
     let future = store.hold_until(&raised(9_000_000), 1, at(2900));
-    assert_eq!(future, None, "a time in the future is none");
+    assert_eq!(future, None, "a time in the future is ignored");
     store.observe_opening();
     assert_eq!(store.hold_until(&raised(2800), 1, at(2900)), None);
 }

@@ -93,7 +93,7 @@ fn a_proof_belongs_to_one_key_and_one_secret() {
     assert!(!other.verifies(&signed.unverified()));
 }
 
-/// A proof stands in titles that outlive many versions of this program.
+/// Proofs are in titles that outlive many versions of this program.
 #[test]
 fn the_proof_of_a_key_is_the_same_in_every_build() {
     let keys = [

@@ -110,7 +110,7 @@ type Row<'a> = (
 );
 
 #[test]
-fn every_change_of_one_alert_of_a_merged_ticket() {
+fn each_change_of_one_alert_of_a_merged_ticket_leads_to_its_steps() {
     let alone = Role::AloneInAnother;
     let own_and_open = Role::Own { other_open: true };
     let own_and_closed = Role::Own { other_open: false };

@@ -368,7 +368,7 @@ fn an_attempt_in_doubt_is_searched_for_and_never_simply_repeated() {
         assert_eq!(Claim::is_disproved(since, due), delay == IN_DOUBT_MAX);
         searched_at = Some(due);
     }
-    // A search that comes late stands for all that were due before it.
+    // A late search replaces all that were due before it.
     let late = at(10).plus(IN_DOUBT_MAX * 2);
     link.claim = Claim::in_doubt(at(10));
     assert_eq!(plan_at(&link, late), [Step::FindByKey]);

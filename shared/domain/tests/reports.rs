@@ -42,7 +42,7 @@ fn a_read_made_later_wins_over_an_earlier_time_of_change() {
         assert_eq!(status_of(&link), CLOSED, "{earlier_by} s earlier");
         assert_eq!(link.ticket_as_of, Some(at(200)));
     }
-    // A read that began before the report arrived is no later one.
+    // A read that began before the report arrived is not a later one.
     let mut link = knowing(report(OPEN, 105, 100));
     link.observe_current_ticket(report(CLOSED, 104, 99));
     assert_eq!(status_of(&link), OPEN);
@@ -142,7 +142,7 @@ fn a_time_of_change_in_the_future_freezes_no_pair() {
     let mut link = knowing(report(OPEN, far, 100));
     link.observe_current_ticket(report(IN_PROGRESS, far, 200));
     assert_eq!(status_of(&link), IN_PROGRESS);
-    // The same odd row again is no news.
+    // The same odd row again is not news.
     let link = knowing(report(OPEN, far, 100));
     assert!(!link.is_news(&report(OPEN, far, 400)));
     // Alert.

@@ -252,7 +252,7 @@ enum Between {
     Nothing,
     /// The ticket at this place, in parts of 256, leaves.
     Leave(u8),
-    /// So many join.
+    /// This many join.
     Join(u8),
 }
 

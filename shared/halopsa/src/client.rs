@@ -189,7 +189,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     }
 
     /// Takes the credentials from `source` from now on: where they rotate, they are not those of
-    /// the settings for ever.
+    /// the settings permanently.
     #[must_use]
     pub fn with_source(mut self, source: Arc<dyn CredentialSource<Credentials>>) -> Self {
         self.login = Mutex::new(LoginState::new(source));

@@ -65,7 +65,7 @@ pub enum Error {
         method: Method,
         /// The endpoint's template.
         route: &'static str,
-        /// What stood in the way.
+        /// The cause of the failure.
         #[source]
         source: HaloRequestError,
     },
@@ -77,7 +77,7 @@ pub enum Error {
         /// What HaloPSA said.
         message: Option<VendorMessage>,
     },
-    /// HaloPSA answered with a status that is no success.
+    /// HaloPSA answered with a status that is not a success.
     #[error("HaloPSA answered {method} {route} with {status}{}", Suffix(.message.as_ref()))]
     Status {
         /// The method.
@@ -127,7 +127,7 @@ pub enum Error {
         problem: BodyProblem,
     },
     /// A list is longer than we are willing to read.
-    #[error("the list {route} of HaloPSA goes on after {cap} pages")]
+    #[error("the list {route} of HaloPSA has more than {cap} pages")]
     TooManyPages {
         /// The endpoint's template.
         route: &'static str,
@@ -281,7 +281,7 @@ impl Error {
             .is_some_and(|status| is_passing(status, self.message()))
     }
 
-    /// The status HaloPSA answered with, if it was no success.
+    /// The status HaloPSA answered with, if it was not a success.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self {

@@ -23,7 +23,7 @@ impl From<Error> for PortError {
     }
 }
 
-/// The same error for a write that may be repeated: doubt about it is no reason not to.
+/// The same error for a write that may be repeated: doubt about it is not a reason not to.
 pub(crate) fn repeatable(error: Error) -> PortError {
     let mut error = PortError::from(error);
     if error.class == FailureClass::InDoubt {

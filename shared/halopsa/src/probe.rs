@@ -40,7 +40,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> DialectProbe for HaloServiceDesk<
         info.build().map(str::to_owned)
     }
 
-    fn heed(&self, report: &DialectReport) {
+    fn follow(&self, report: &DialectReport) {
         let teams = report.teams.iter().map(|(name, id)| (name.as_str(), *id));
         self.team_numbers().learn(teams);
         match report.reading_of(CLOSED_IN_LISTS) {

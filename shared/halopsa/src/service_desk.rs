@@ -117,7 +117,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         &self.application
     }
 
-    /// The client, for what is no business of the desk.
+    /// The client, for what is not the desk's business.
     pub fn client(&self) -> &Client<T, B, C> {
         &self.client
     }

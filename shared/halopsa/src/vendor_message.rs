@@ -161,7 +161,7 @@ fn message_in(json: &Value) -> Option<String> {
     }
 }
 
-/// What stands between `open` and the next `close`.
+/// The text between `open` and the next `close`.
 fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(open)?;
     let (inner, _) = rest.split_once(close)?;
@@ -228,7 +228,7 @@ fn subjects_of(clause: &str) -> Vec<String> {
 /// A field's name without articles, quotes and the words around it; nothing if what is left reads
 /// like a sentence.
 fn field_name(text: &str) -> Option<String> {
-    /// More words than this are no name.
+    /// More words than this are not a name.
     const WORDS_MAX: usize = 4;
     let mut name = text.trim().trim_matches(['\'', '"', ':', '.']);
     for article in [

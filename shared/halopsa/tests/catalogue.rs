@@ -163,7 +163,7 @@ async fn whether_tickets_must_be_assigned_is_unknown_without_permission() {
             .desk()
             .tenant_settings()
             .await
-            .expect_err("it is no answer");
+            .expect_err("it is not an answer");
     }
 }
 

@@ -155,7 +155,7 @@ async fn a_page_with_unexpected_rows_is_an_error() {
     let short = [page(450, 0..99), page(450, 0..100)];
     let changes = next_page(&range(2, 450), &short).await.unwrap();
     assert_eq!(changes.listings.len(), 100);
-    // A page number that is not heeded brings a full page where half of one is left.
+    // If HaloPSA ignores the page number, it sends a full page where half of one is left.
     let repeated = page(450, 0..100);
     let error = next_page(&range(5, 450), &[repeated]).await.unwrap_err();
     assert_eq!(

@@ -37,7 +37,7 @@ fn iso(at: Timestamp) -> String {
     format!("{instant:.3}")
 }
 
-/// A ticket that changed so many minutes before [`MORNING`].
+/// A ticket that changed this many minutes before [`MORNING`].
 fn row(id: u64, minutes: u64) -> Value {
     let at = iso(MORNING.minus(Duration::from_secs(60 * minutes)));
     json!({"id": id, "summary": "Disk", "client_id": 17, "tickettype_id": 5, "status_id": 1,
@@ -520,7 +520,7 @@ async fn a_webhook_that_a_change_broke_is_named() {
         );
         assert!(!message.contains("planted"), "{message}");
     }
-    // More about the same events is no difference, nor another form of a number.
+    // More about the same events is not a difference, nor another form of a number.
     let shown =
         with(&json!({"events": [{"id": 11, "name": "x"}, {"id": 12}], "type": 0.0, "new": 1}));
     let harness = answering(&[json!([webhook()]), webhook(), json!([shown]), shown.clone()]);

@@ -32,7 +32,7 @@ const MEMBERS: [&str; 11] = [
     "merged_into_id",
 ];
 
-/// Values that mean nothing in any member, or in most, as they stand in a body.
+/// Values that mean nothing in any member, or in most, as they appear in a body.
 const ODD_VALUES: [&str; 22] = [
     r#""n/a""#,
     r#""\ud83d""#,
@@ -84,7 +84,7 @@ fn plain(id: u64, summary: &str) -> String {
     row(id, summary, "", "")
 }
 
-/// A list of `rows`, counted as so many.
+/// A list of `rows` with this count.
 fn list(count: usize, rows: &[String]) -> String {
     format!(
         r#"{{"record_count":{count},"tickets":[{}]}}"#,

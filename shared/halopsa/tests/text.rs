@@ -200,7 +200,7 @@ fn every_form_of_an_error_body_gives_its_sentence() {
     assert_eq!(VendorMessage::read(b""), None);
     assert!(
         VendorMessage::read(&[0xff, 0xfe, 0x41]).is_some(),
-        "what is no text is no panic"
+        "text that is not UTF-8 causes no panic"
     );
 }
 

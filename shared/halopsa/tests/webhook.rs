@@ -64,7 +64,7 @@ fn message(body: &Value) -> Message {
     messages.remove(0)
 }
 
-/// The ticket to be looked at, and its news.
+/// The ticket to be reconciled, and its news.
 fn look(body: &Value) -> (TicketId, Option<Ticket>) {
     match message(body) {
         Message::ReconcileTicket {
@@ -280,7 +280,7 @@ fn a_ticket_in_the_body_counts_for_more_than_the_name_of_the_event() {
             "{event}"
         );
     }
-    // Null or text is no ticket.
+    // Null or text is not a ticket.
     let body = json!({"event": "site updated", "object_id": 31, "ticket": null});
     assert_eq!(notification(&body).kind, "site_updated");
 }

@@ -25,7 +25,7 @@ enum Leads {
     NotJson,
     /// Liongard's wake-up: its body is not read, so it may be anything.
     WakeUp,
-    /// It is a message as it stands in the queue, worded as by [`worded`], and the same as this
+    /// It is a message as it is in the queue, worded as by [`worded`], and the same as this
     /// golden file of the domain.
     Queued(&'static str, &'static str),
 }
@@ -39,7 +39,11 @@ const FOLDERS: [&str; 3] = ["halopsa/", "liongard/", "queue/"];
 const SAMPLES: [(&str, Leads); 32] = [
     (
         "halopsa/batch.json",
-        To(&["look at 4242", "look at 4243", "keep user_updated of 88"]),
+        To(&[
+            "reconcile 4242",
+            "reconcile 4243",
+            "keep user_updated of 88",
+        ]),
     ),
     ("halopsa/custom-payload.json", To(&["keep unknown"])),
     (
@@ -54,13 +58,13 @@ const SAMPLES: [(&str, Leads); 32] = [
         "halopsa/invoice-updated.json",
         To(&["keep invoice_updated of 7001"]),
     ),
-    ("halopsa/localised-event.json", To(&["look at 4242"])),
-    ("halopsa/new-ticket-logged.json", To(&["look at 4250"])),
+    ("halopsa/localised-event.json", To(&["reconcile 4242"])),
+    ("halopsa/new-ticket-logged.json", To(&["reconcile 4250"])),
     (
         "halopsa/object-id-as-floating-number.json",
-        To(&["look at 4242"]),
+        To(&["reconcile 4242"]),
     ),
-    ("halopsa/object-id-as-text.json", To(&["look at 4242"])),
+    ("halopsa/object-id-as-text.json", To(&["reconcile 4242"])),
     (
         "halopsa/site-created.json",
         To(&["keep site_created of 31"]),
@@ -75,14 +79,14 @@ const SAMPLES: [(&str, Leads); 32] = [
     ),
     (
         "halopsa/ticket-changed-event-only.json",
-        To(&["look at 4242"]),
+        To(&["reconcile 4242"]),
     ),
     (
         "halopsa/ticket-changed-full.json",
-        To(&["look at 4242, now in status 9"]),
+        To(&["reconcile 4242, now in status 9"]),
     ),
-    ("halopsa/ticket-changed-small.json", To(&["look at 4242"])),
-    ("halopsa/ticket-deleted.json", To(&["look at 4242"])),
+    ("halopsa/ticket-changed-small.json", To(&["reconcile 4242"])),
+    ("halopsa/ticket-deleted.json", To(&["reconcile 4242"])),
     ("halopsa/unknown-event.json", To(&["keep unknown of 12"])),
     (
         "halopsa/user-created.json",
@@ -113,13 +117,13 @@ const SAMPLES: [(&str, Leads); 32] = [
     (
         "queue/reconcile-alert.json",
         Queued(
-            "look at alert 7586, now closed_complete",
+            "reconcile alert 7586, now closed_complete",
             "reconcile_alert_with_snapshot",
         ),
     ),
     (
         "queue/reconcile-ticket.json",
-        Queued("look at 4242", "reconcile_ticket"),
+        Queued("reconcile 4242", "reconcile_ticket"),
     ),
     (
         "queue/advance-run.json",
@@ -135,25 +139,25 @@ fn worded(message: &Message) -> String {
             ticket,
             snapshot: None,
             ..
-        } => format!("look at {ticket}"),
+        } => format!("reconcile {ticket}"),
         Message::ReconcileTicket {
             ticket,
             snapshot: Some(snapshot),
             ..
         } => {
-            format!("look at {ticket}, now in status {}", snapshot.status)
+            format!("reconcile {ticket}, now in status {}", snapshot.status)
         }
         Message::ReconcileAlert {
             alert,
             snapshot: None,
             ..
-        } => format!("look at alert {alert}"),
+        } => format!("reconcile alert {alert}"),
         Message::ReconcileAlert {
             alert,
             snapshot: Some(snapshot),
             ..
         } => {
-            format!("look at alert {alert}, now {}", snapshot.status)
+            format!("reconcile alert {alert}, now {}", snapshot.status)
         }
         Message::AdvanceRun { target, .. } => format!("see to {target:?}"),
         Message::Poll { .. } => "poll".to_owned(),

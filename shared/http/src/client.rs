@@ -19,7 +19,7 @@ const USER_AGENT: &str = concat!("halogard/", env!("CARGO_PKG_VERSION"));
 const IDLE_MAX: Duration = Duration::from_secs(50);
 
 /// Connections that were idle for this long by the wall clock are not used any more, even if the pool keeps
-/// them: it counts by a clock that may stand still while a function is frozen.
+/// them: it uses a clock that may stop while a function is frozen.
 const FROZEN_MAX: Duration = Duration::from_secs(45);
 
 /// Time and size limits of a request.

@@ -31,7 +31,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// What became of a stage: what was seen, or why it failed.
 pub type StageOutcome = Result<String, String>;
 
-/// Connects to `host`, trusting `roots`, and returns what became of each stage; the last one is the one that failed, if any did.
+/// Connects to `host`, trusting `roots`, and returns the result of each stage; if a stage failed, it is the last.
 /// Blocks the thread for as long as `timeout` for each stage.
 #[must_use]
 pub fn connection_stages(

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Stands in every path, and must stand in no error.
+/// Is in every path, and must not be in any error.
 const TOKEN: &str = "t0ken-planted";
 
 /// The answer to one request.
@@ -165,7 +165,7 @@ async fn deserted() -> String {
 }
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_means_that_nothing_was_sent() {
+async fn a_refused_connection_means_that_nothing_was_sent() {
     let address = deserted().await;
     for scheme in ["http", "https"] {
         let url = format!("{scheme}://{address}/api/{TOKEN}");
@@ -307,7 +307,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
         assert_eq!(answer.headers()["location"], elsewhere.url());
         assert_eq!(server.requests().await.len(), 1);
     }
-    assert!(!elsewhere.requests.is_finished(), "somebody followed");
+    assert!(!elsewhere.requests.is_finished(), "a redirect was followed");
     elsewhere.requests.abort();
 }
 

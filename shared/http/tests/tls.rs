@@ -197,7 +197,7 @@ async fn a_server_that_knows_the_version_before_only_is_talked_to_all_the_same()
 }
 
 #[tokio::test]
-async fn a_server_that_nobody_vouches_for_or_that_is_another_gets_nothing() {
+async fn an_untrusted_or_wrong_server_receives_no_request() {
     let server = Server::start(&TLS13, &PKCS_ECDSA_P256_SHA256).await;
     let strangers = server.call("localhost", RootCertStore::empty()).await;
     assert!(matches!(strangers, Err(TransportError::NotSent { .. })));

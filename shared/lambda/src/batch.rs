@@ -1,4 +1,4 @@
-//! Processing an SQS event: each record on its own account, whatever becomes of the others.
+//! Processing an SQS event: each record on its own account, whatever the outcome of the others.
 
 use std::time::Duration;
 

@@ -141,7 +141,7 @@ impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
     }
 }
 
-/// Its answers are no errors: a probe that is late finds out less.
+/// Its answers are not errors: a probe that is late finds out less.
 impl<P: DialectProbe, C: Clock> DialectProbe for DeadlineGuard<P, C> {
     async fn probe(&self) -> ProbeFindings {
         if self.in_time().is_err() {
@@ -154,8 +154,8 @@ impl<P: DialectProbe, C: Clock> DialectProbe for DeadlineGuard<P, C> {
         self.port.build().await
     }
 
-    fn heed(&self, report: &DialectReport) {
-        self.port.heed(report);
+    fn follow(&self, report: &DialectReport) {
+        self.port.follow(report);
     }
 }
 

@@ -30,7 +30,7 @@ pub enum SetUpFault {
     #[error(transparent)]
     AwsSettings(#[from] AwsSettingsError),
     /// The system has no random numbers.
-    #[error("the system has no random numbers, so this instance cannot be given a name")]
+    #[error("the system has no random numbers, so this instance cannot choose a name")]
     Random(#[source] getrandom::Error),
     /// The same, for the secret of a new installation.
     #[error(transparent)]

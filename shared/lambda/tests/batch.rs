@@ -1,4 +1,4 @@
-//! Batches: each record on its own account, whatever becomes of the others.
+//! Batches: each record on its own account, whatever the outcome of the others.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod support;

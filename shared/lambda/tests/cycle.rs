@@ -40,7 +40,7 @@ async fn a_complete_cycle_queues_what_it_finds_and_stores_its_start() {
     let run = run_cycle(&bench, &instance).await.unwrap();
 
     assert!(run.report.unwrap().is_complete());
-    assert_eq!(run.lag, Some(Duration::ZERO), "the clock stands still");
+    assert_eq!(run.lag, Some(Duration::ZERO), "the clock does not move");
     assert_eq!(mark(&bench).await, Some(BEGIN.as_millis()));
     assert_eq!(bench.store.depth(Lane::Urgent).await.unwrap(), 1);
     let used = usize::try_from(bench.halo_requests()).unwrap();

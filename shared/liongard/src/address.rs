@@ -13,7 +13,7 @@ use crate::origin::origin_of;
 /// The domain below which instances live.
 const INSTANCE_DOMAIN: &str = "app.liongard.com";
 
-/// Hosts of Liongard's that are no instance.
+/// Hosts of Liongard's that are not an instance.
 const NO_INSTANCE: [&str; 5] = [
     INSTANCE_DOMAIN,
     "liongard.com",

@@ -37,7 +37,7 @@ impl<T: Transport, C: Clock> LiongardAlertSource<T, C> {
         Self { client, clock }
     }
 
-    /// The client, for what is no business of the source.
+    /// The client, for what is not the source's business.
     pub(crate) fn client(&self) -> &Client<T> {
         &self.client
     }
@@ -65,7 +65,7 @@ impl<T: Transport, C: Clock> LiongardAlertSource<T, C> {
     /// The alert a row shows; `None` when it does not say whose it is, see [`NO_ENVIRONMENT`].
     fn to_alert(&self, row: TaskRow, observed_at: Timestamp) -> Option<Alert> {
         let environment = row.environment_id()?;
-        // A time in the future is none: believed, it would count as newer than every change to come.
+        // A time in the future is ignored: believed, it would count as newer than every change to come.
         let latest = observed_at.plus(CLOCK_AHEAD_MAX);
         let raised_at = row.created_on.filter(|at| *at <= latest);
         let changed_at = row.updated_on.filter(|at| *at <= latest);
@@ -198,7 +198,7 @@ impl<T: Transport, C: Clock> Inspectors for LiongardAlertSource<T, C> {
     }
 
     /// A launchpoint that was neither started nor refused by name counts as started; following the
-    /// run tells.
+    /// run shows.
     async fn run(&self, launchpoint: LaunchpointId) -> Result<(), PortError> {
         let answer = match self.client.run_launchpoints(&[launchpoint]).await {
             Err(error) if error.message().is_some_and(says_run_under_way) => {

@@ -85,7 +85,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Takes the key from `source` from now on: where it rotates, it is not that of the settings
-    /// for ever.
+    /// permanently.
     #[must_use]
     pub fn with_source(mut self, source: Arc<dyn CredentialSource<AccessKey>>) -> Self {
         self.keys = source;
@@ -134,7 +134,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Sends a call and brings the body of a success, read so. A key that is refused is changed for the
-    /// other version there may be, while it rotates: it was refused before the call was looked at, so
+    /// other version there may be, while it rotates: it was refused before the call was processed, so
     /// even a write may be sent again.
     async fn open(&self, call: &LiongardRequest, reading: Reading) -> Result<BodyStream, Error> {
         let mut held = self.keys.current().await?;

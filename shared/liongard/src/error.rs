@@ -28,7 +28,7 @@ pub enum Error {
         method: Method,
         /// The endpoint's template.
         route: &'static str,
-        /// What stood in the way.
+        /// The cause of the failure.
         #[source]
         source: LiongardRequestError,
     },
@@ -66,7 +66,7 @@ pub enum Error {
         /// What Liongard said.
         message: Option<VendorMessage>,
     },
-    /// Liongard answered with another status that is no success.
+    /// Liongard answered with another status that is not a success.
     #[error("Liongard answered {method} {route} with {status}{}", Suffix(.message.as_ref()))]
     Status {
         /// The method.
@@ -181,7 +181,7 @@ impl Error {
         }
     }
 
-    /// The status Liongard answered with, if it was no success.
+    /// The status Liongard answered with, if it was not a success.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self {

@@ -64,7 +64,7 @@ pub struct ParsedAccessKey {
     pub normalizations: Vec<String>,
 }
 
-/// Why two texts are no access key. Says which setting, what is wrong, and what to do; never shows
+/// Why two texts are not an access key. Says which setting, what is wrong, and what to do; never shows
 /// the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessKeyError {
@@ -83,7 +83,7 @@ pub enum AccessKeyError {
         /// The setting.
         setting: &'static str,
     },
-    /// Both halves stand in the first.
+    /// Both halves are in the first.
     #[error(
         "LIONGARD_ACCESS_KEY_ID holds a colon, so it looks like id and secret in one; give what \
          stands before the colon here, and what follows as LIONGARD_ACCESS_KEY_SECRET"

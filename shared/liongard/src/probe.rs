@@ -18,7 +18,7 @@ use crate::wire::{LookupValue, RunOutcome, TimelineRow};
 /// A number that no record has reached.
 const NO_RECORD: u64 = 2_147_483_646;
 
-/// Alerts whose words are looked at.
+/// Alerts whose words are read.
 const ALERTS_MAX: usize = 2_000;
 
 /// What the probe can show of every fact that Liongard's documents leave open.
@@ -253,7 +253,7 @@ fn timeline(seen: &SourceAnswers) -> Option<NamedReading> {
         Some(body) if body.as_array().is_some_and(Vec::is_empty) => {
             (!seen.runs.is_empty()).then_some((REFERENCE, "it does"))
         }
-        // Runs of a launchpoint that is not there, or more than was looked at.
+        // Runs of a launchpoint that does not exist, or more than was read.
         _ if answer.first_sign() == Some(b'[') => Some((TIMELINE_UNFILTERED, "it does not")),
         _ => None,
     }
@@ -319,7 +319,7 @@ impl<T: Transport, C: Clock> DialectProbe for LiongardAlertSource<T, C> {
         None
     }
 
-    fn heed(&self, report: &DialectReport) {
+    fn follow(&self, report: &DialectReport) {
         if report.has(RECORD_SLASH_404) {
             self.client().expect_plain_records();
         }

@@ -1,7 +1,7 @@
 //! The endpoints this crate speaks to, each spelled as the vendor's description spells it.
 //!
 //! `GET /launchpoints/{LaunchpointID}/run` is missing on purpose: it runs an inspector, and what
-//! runs something is no GET here. `POST /launchpoints/run` does the same and says what came of it.
+//! runs something is not a GET here. `POST /launchpoints/run` does the same and says what came of it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ pub(crate) struct LiongardRoute {
     pub(crate) template: &'static str,
 }
 
-/// What is done. `Method` itself cannot stand in a constant that is copied.
+/// What is done. `Method` itself cannot be in a constant that is copied.
 #[derive(Clone, Copy, Debug)]
 enum Verb {
     Get,

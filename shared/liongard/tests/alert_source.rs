@@ -1,4 +1,4 @@
-//! Liongard behind the ports: alerts as the use cases see them, and inspectors that look again.
+//! Liongard behind the ports: alerts as the use cases see them, and inspectors that run again.
 
 #![allow(
     clippy::unwrap_used,
@@ -374,7 +374,7 @@ async fn an_alert_liongard_does_not_know_is_none() {
     assert_eq!(
         error.code,
         ErrorCode::LiongardUnexpected,
-        "another alert is no answer"
+        "another alert is not an answer"
     );
 }
 

@@ -205,7 +205,7 @@ async fn an_alert_is_closed_if_either_of_its_words_says_so() {
 }
 
 /// A timeline of `count` runs of other launchpoints, with one of ours at its end.
-fn everybodys_timeline(count: u64) -> Value {
+fn timeline_of_all_launchpoints(count: u64) -> Value {
     let others = (1..=count).map(|id| json!({"ID": id, "Launchpoint": {"ID": 9}}));
     let ours = json!({"ID": count + 1, "Launchpoint": {"ID": 501}, "AdHoc": true,
         "FinishedAt": "2026/01/05 02:14:09", "ExitCode": 0});
@@ -218,7 +218,7 @@ fn counter(asked_for: u64) -> String {
 
 #[tokio::test]
 async fn runs_are_followed_by_the_counters_where_the_timeline_is_not_filtered() {
-    let timeline = everybodys_timeline(1_000).to_string();
+    let timeline = timeline_of_all_launchpoints(1_000).to_string();
     let harness = Harness::scripted([
         answer(200, &timeline),
         answer(200, &counter(7)),
@@ -240,7 +240,7 @@ async fn runs_are_followed_by_the_counters_where_the_timeline_is_not_filtered() 
 
 #[tokio::test]
 async fn a_few_runs_of_others_are_left_out() {
-    let timeline = everybodys_timeline(20).to_string();
+    let timeline = timeline_of_all_launchpoints(20).to_string();
     let source = Harness::scripted([answer(200, &timeline), answer(200, &timeline)]).source(Still);
     let newest = source.newest_run(LAUNCHPOINT).await.unwrap();
     assert_eq!(newest, Some(RunMark::Run(RunId::new(21))));
@@ -250,11 +250,14 @@ async fn a_few_runs_of_others_are_left_out() {
 }
 
 #[tokio::test]
-async fn a_timeline_of_everybody_is_not_read_to_its_end() {
-    let (start, rest) = (everybodys_timeline(300).to_string(), "planted: never read");
+async fn a_timeline_of_all_launchpoints_is_not_read_to_its_end() {
+    let (start, rest) = (
+        timeline_of_all_launchpoints(300).to_string(),
+        "planted: never read",
+    );
     let start = start.trim_end_matches(']').to_owned() + ",";
     let harness = Harness::streaming(&[start.as_bytes(), rest.as_bytes()]);
-    // What follows is no JSON, and is not read.
+    // What follows is not JSON, and is not read.
     assert_eq!(harness.client.timeline(LAUNCHPOINT).await.unwrap(), None);
     assert!(!Bytes::from(start).is_empty());
 }

@@ -195,7 +195,7 @@ pub enum OperatorError {
     #[error("other commands kept writing the same record; try again")]
     Contended,
     /// The audit of the day is full.
-    #[error("a thousand commands were given today, more than the audit holds; go on tomorrow")]
+    #[error("the audit log is full for today (limit: 1,000 commands); retry after midnight UTC")]
     AuditFull,
     /// There are too many pauses.
     #[error("too many pauses are in force; pause a customer instead of its alerts")]

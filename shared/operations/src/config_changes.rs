@@ -57,9 +57,11 @@ pub struct PlanDigest {
     candidate: u32,
 }
 
-/// The text is no digest of a plan.
+/// The text is not a digest of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no digest of a plan; `halogard config plan` prints one, of sixteen characters")]
+#[error(
+    "{0:?} is not the digest of a plan; `halogard config plan` prints one, of sixteen characters"
+)]
 pub struct NoDigest(String);
 
 impl FromStr for PlanDigest {
@@ -202,7 +204,7 @@ pub enum ConfigChangeError {
     #[error("no earlier config is known; `halogard config history` lists those that are")]
     NothingBefore,
     /// The history names no such version.
-    #[error("there is no version {0}; `halogard config history` lists those that are known")]
+    #[error("no version {0} is known; `halogard config history` lists the known ones")]
     NoVersion(u64),
     /// The text of a version is gone.
     #[error(

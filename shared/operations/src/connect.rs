@@ -63,7 +63,7 @@ impl ConnectStage {
                  HALOGARD_CA_FILE; this machine's clock must be right"
             }
             Self::Http => {
-                "try again; if it lasts, look at the vendor's status page, and whether a filter answers"
+                "try again; if it persists, check the vendor's status page, and whether a content filter answers"
             }
             Self::Vendor => "check the address: something else answers there",
             Self::Credential => "check id and secret; each is shown once, when it is made",
@@ -115,7 +115,7 @@ pub struct VendorConnection {
     pub vendor: &'static str,
     /// The address that is really asked.
     pub address: String,
-    /// The stages; the last one is the one that failed, if any did.
+    /// The stages; if one failed, it is the last.
     pub stages: Vec<StageLine>,
 }
 
@@ -132,13 +132,6 @@ impl VendorConnection {
     pub fn is_refused(&self) -> bool {
         let last = self.stages.last();
         last.is_some_and(|it| !it.passed && it.stage == ConnectStage::Credential)
-    }
-
-    /// Whether something else than the vendor answers.
-    #[must_use]
-    pub fn is_another(&self) -> bool {
-        let last = self.stages.last();
-        last.is_some_and(|it| !it.passed && it.stage == ConnectStage::Vendor)
     }
 }
 

@@ -22,7 +22,7 @@ pub struct DeadLetterFilter {
     pub lane: Option<Lane>,
     /// Those whose reason holds this text, in any case.
     pub reason: Option<String>,
-    /// At most so many, the oldest first.
+    /// Maximum number, the oldest first.
     pub limit: Option<usize>,
 }
 

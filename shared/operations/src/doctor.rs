@@ -40,7 +40,7 @@ pub enum Extent {
 /// What only the caller knows of this installation.
 #[derive(Clone, Default)]
 pub struct OwnFacts {
-    /// The unguessable end of the webhook's address; webhooks are looked at only with it.
+    /// The unguessable end of the webhook's address; webhooks are checked only with it.
     pub webhook_token: Option<String>,
     /// How old the credentials are, and when they end.
     pub credentials: Vec<CredentialAge>,

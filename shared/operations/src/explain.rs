@@ -167,7 +167,7 @@ fn unknown(subject: &Subject) -> String {
              '#{ticket}'` makes it an alert's ticket"
         ),
         Subject::Number(number) => format!(
-            "no alert has the number {number}; the id of an alert stands in its address in Liongard"
+            "no alert has the number {number}; the id of an alert is part of its address in Liongard"
         ),
     }
 }
@@ -298,7 +298,7 @@ fn no_ticket_because(link: &Link, alert: &Alert, policy: &Policy) -> Option<Stri
     }
     if policy.mode == Mode::Native && alert.native_ticket.is_none() {
         return Some(
-            "in native mode Liongard's own ticketing opens it, and Liongard names none for this alert; look at the \
+            "in native mode Liongard's own ticketing opens it, and Liongard names no ticket for this alert; check the \
              alert's template in Liongard: its destination must be HaloPSA"
                 .to_owned(),
         );

@@ -81,14 +81,14 @@ pub async fn unlink(
     };
     let before = change_link(store, alert, "unlinked", now, change).await?;
     // By then every worker knows that the alert is snoozed, if it is.
-    let heeded = now.plus(PAUSES_READ_EVERY);
-    look_at(store, alert, None, Some(heeded)).await?;
+    let followed = now.plus(PAUSES_READ_EVERY);
+    look_at(store, alert, None, Some(followed)).await?;
     Ok(LinkAnswer {
         alert,
         ticket: None,
         before,
         next: format!(
-            "the former ticket is left as it is; alert {alert} gets another one while it is open, unless it is snoozed"
+            "the former ticket is not changed; alert {alert} gets another one while it is open, unless it is snoozed"
         ),
     })
 }
@@ -131,7 +131,7 @@ async fn change_link(
     Err(OperatorError::Contended)
 }
 
-/// Has a worker look at the pair, at once or not before a time.
+/// Has a worker reconcile the pair, at once or not before a time.
 async fn look_at(
     store: &impl Store,
     alert: AlertId,

@@ -39,7 +39,7 @@ pub const MARGIN: f64 = 0.08;
 /// What is less alike is not suggested.
 const SUGGESTED_FROM: f64 = 0.70;
 
-/// Which environments are looked at.
+/// Which environments are listed.
 #[derive(Clone, Debug, Default)]
 pub struct MapSelection {
     /// Inactive environments and clients, too.

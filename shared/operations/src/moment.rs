@@ -43,10 +43,10 @@ pub enum Direction {
     Future,
 }
 
-/// The text is no time.
+/// The text is not a time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no time; write 30m, 2h or 7d, a day as 2026-11-28, or a time as 2026-11-28T16:00Z"
+    "{0:?} is not a time; write 30m, 2h or 7d, a day as 2026-11-28, or a time as 2026-11-28T16:00Z"
 )]
 pub struct NoTime(String);
 

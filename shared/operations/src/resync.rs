@@ -14,7 +14,7 @@ use crate::policy::policy_in_force;
 use crate::scan::for_each_link;
 use crate::waiting::{WaitingCause, waiting_pair};
 
-/// With so many pairs a person may be waiting for each of them; more go behind everything else.
+/// Up to this many pairs go to the urgent lane, as a person may be waiting for each of them; more go to the bulk lane.
 const URGENT_MAX: usize = 10;
 
 /// Messages that are sent at once.
@@ -31,7 +31,7 @@ pub struct PairFilter {
     pub waiting: Option<WaitingFilter>,
     /// Those whose alert changed at this time or later.
     pub since: Option<Timestamp>,
-    /// At most so many, by alert.
+    /// Maximum number, by alert id.
     pub limit: Option<usize>,
 }
 

@@ -108,7 +108,7 @@ pub struct ChangeLine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// All is well, or mends itself.
+    /// Everything is in order, or resolves itself.
     Ok,
     /// Something needs a person.
     NeedsPerson,
@@ -509,7 +509,7 @@ fn problems(answer: &StatusAnswer, has_policy: bool, now: Timestamp) -> Vec<Stat
         Some(at) if now.since(at) > POLL_AGE_MAX && !answer.vendors.iter().any(is_away) => add(
             Verdict::CannotTell,
             format!("no worker has read Liongard's alerts since {}", Moment(at)),
-            "start `halogard serve`, or look at its log; on a stack, look at the alarms",
+            "start `halogard serve`, or read its log; on a stack, check the alarms",
         ),
         Some(_) => {}
     }
@@ -525,7 +525,10 @@ fn problems(answer: &StatusAnswer, has_policy: bool, now: Timestamp) -> Vec<Stat
     for waiting in answer.waiting.iter().filter(|it| it.needs_operator) {
         add(
             Verdict::NeedsPerson,
-            format!("{} wait: {}", waiting.count, waiting.cause.words()),
+            match waiting.count {
+                1 => format!("1 pair waits: {}", waiting.cause.words()),
+                count => format!("{count} pairs wait: {}", waiting.cause.words()),
+            },
             "`halogard status waiting` lists them, each with what to do",
         );
     }

@@ -87,7 +87,7 @@ pub struct Transferred {
     pub records: u64,
     /// Lines.
     pub lines: u64,
-    /// Pairs that workers will look at once they are resumed.
+    /// Pairs that workers will reconcile once they are resumed.
     pub queued: usize,
 }
 
@@ -100,8 +100,8 @@ pub enum TransferError {
     /// The file cannot be read or written.
     #[error("the file cannot be read or written")]
     File(#[from] io::Error),
-    /// A line is none of an export.
-    #[error("line {number} is no line of an export of this version: {reason}")]
+    /// A line is not one of an export.
+    #[error("line {number} is not a line of an export of this version: {reason}")]
     Line {
         /// Its number.
         number: u64,

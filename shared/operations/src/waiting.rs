@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::moment::Moment;
 
-/// What is in doubt for longer does not mend itself.
+/// What is in doubt for longer does not resolve itself.
 const DOUBT_MENDS_WITHIN: Duration = Duration::from_secs(3600);
 
 /// Why a pair waits.
@@ -105,7 +105,7 @@ impl WaitingCause {
 pub struct WaitingPair {
     /// The alert.
     pub alert: AlertId,
-    /// The key of its ticket, as it stands in the title.
+    /// The key of its ticket, as it is in the title.
     pub key: String,
     /// The alert's name.
     pub name: String,
@@ -259,11 +259,11 @@ fn remedy(
                 _ => Timestamp::EPOCH,
             });
             format!(
-                "nothing: the ticket is searched for until {until}; then one is requested again if there is none"
+                "nothing: the ticket is searched for until {until}; then Halogard requests one again if there is none"
             )
         }
         WaitingCause::ResolvedInPsaOnly => format!(
-            "{ticket} is closed, and the inspector still finds the condition: mend it, or close the alert in \
+            "{ticket} is closed, and the inspector still finds the condition: fix it, or close the alert in \
              Liongard"
         ),
         WaitingCause::LeftToTechnician => {

@@ -247,7 +247,7 @@ async fn the_verdict_is_for_monitors() {
     let used = UsedStore::new().await;
     let answer = status(&used.store, QUESTION).await.unwrap();
     assert_eq!(answer.verdict, Verdict::Ok, "{:#?}", answer.problems);
-    // What technicians do, and what mends itself, needs no operator.
+    // What technicians do, and what resolves itself, needs no operator.
     used.save(&linked(7, "new", 9)).await;
     used.save(&linked(8, "closed", 1)).await;
     let mut in_doubt = unlinked(6);

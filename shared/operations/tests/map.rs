@@ -215,7 +215,7 @@ fn a_sheet_that_a_person_filled_in_becomes_entries() {
 fn a_sheet_with_mistakes_is_refused_with_every_line() {
     let policy = Policy::empty(Mode::Managed);
     for (text, problem) in [
-        ("environment\n1\n", "no column `client`"),
+        ("environment\n1\n", "the column `client` is missing"),
         ("environment,client\n1,x\n", "line 2: `client` holds no id"),
         (
             "environment,client\n1,5\n1,6\n",
@@ -229,7 +229,7 @@ fn a_sheet_with_mistakes_is_refused_with_every_line() {
             "environment,client,shared\n1,5,perhaps\n",
             "neither yes nor no",
         ),
-        ("", "no column `environment`"),
+        ("", "the column `environment` is missing"),
     ] {
         let error = read_sheet(text, &policy, &EntryDefaults::default()).unwrap_err();
         assert!(error.to_string().contains(problem), "{error}");

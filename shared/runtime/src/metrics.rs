@@ -183,7 +183,7 @@ impl Metrics {
 /// The name of the deployed function; `None` outside Lambda.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the function's own name, which is no setting an operator writes"
+    reason = "the function's own name, which an operator does not set"
 )]
 fn deployed_name() -> Option<String> {
     std::env::var(DEPLOYED_AS)

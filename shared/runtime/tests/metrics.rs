@@ -67,6 +67,6 @@ fn infinite_values_and_nan_are_left_out() {
 }
 
 #[test]
-fn a_line_is_one_line() {
+fn a_metric_line_has_no_line_break() {
     assert!(!Metrics::new("f").count("Echoes", 1).line(AT).contains('\n'));
 }

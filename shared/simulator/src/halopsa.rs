@@ -59,7 +59,6 @@ pub struct HaloPsa {
     state: Arc<Mutex<HaloState>>,
     /// What every request passes.
     pipeline: RequestPipeline,
-    /// The time.
     clock: Arc<dyn SimClock>,
 }
 

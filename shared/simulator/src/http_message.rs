@@ -15,7 +15,6 @@ const REQUEST_BODY_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// A request, taken apart.
 #[derive(Debug)]
 pub(crate) struct SimRequest {
-    /// The method.
     pub(crate) method: Method,
     /// The path as sent.
     pub(crate) path: String,
@@ -104,7 +103,7 @@ impl Query {
         self.0.iter().filter(named).map(|(_, value)| value.as_str())
     }
 
-    /// A whole number; text that is none counts as not given.
+    /// A whole number; text that is not one counts as not given.
     pub(crate) fn number(&self, name: &str) -> Option<i64> {
         self.text(name)?.trim().parse().ok()
     }
@@ -160,9 +159,7 @@ fn decoded(text: &str, plus_is_blank: bool) -> String {
 /// An answer before any fault touches it.
 #[derive(Clone, Debug)]
 pub(crate) struct SimResponse {
-    /// The status.
     pub(crate) status: StatusCode,
-    /// The body.
     pub(crate) body: Bytes,
     /// What the body is, `None` for an empty one.
     content_type: Option<&'static str>,

@@ -49,7 +49,6 @@ pub struct Liongard {
     state: Arc<Mutex<LiongardState>>,
     /// What every request passes.
     pipeline: RequestPipeline,
-    /// The time.
     clock: Arc<dyn SimClock>,
 }
 

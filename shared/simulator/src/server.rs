@@ -90,7 +90,7 @@ pub async fn serve_on_loopback(router: Router) -> io::Result<ServerHandle> {
     serve(router, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?)
 }
 
-/// Accepts connections for ever; dropping this task closes them.
+/// Accepts connections until this task is dropped, which closes them.
 async fn accept(router: Router, listener: TcpListener) {
     let mut connections = JoinSet::new();
     loop {

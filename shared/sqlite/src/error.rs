@@ -123,7 +123,7 @@ pub enum OpenError {
     },
     /// There is no store where a command looked for one.
     #[error(
-        "there is no store at {}; start `halogard serve` once, or set HALOGARD_DATA_DIR to the data \
+        "no store at {}; start `halogard serve` once, or set HALOGARD_DATA_DIR to the data \
          folder that it uses",
         path.display()
     )]
@@ -143,9 +143,9 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
-    /// The file is no SQLite database, or its beginning is damaged.
+    /// The file is not a SQLite database, or its beginning is damaged.
     #[error(
-        "{} is no database; restore it from a backup, or move it away to begin anew",
+        "{} is not a database; restore it from a backup, or move it away to start with a new one",
         path.display()
     )]
     NotADatabase {

@@ -45,7 +45,7 @@ pub enum KeyError {
         source: io::Error,
     },
     /// The operating system gave no random numbers.
-    #[error("no random numbers to make a store key of")]
+    #[error("cannot generate a store key: no system randomness")]
     Random(#[from] getrandom::Error),
 }
 
@@ -58,7 +58,7 @@ impl StoreKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Exposed`] names the command that mends it.
+    /// [`KeyError::Exposed`] names the command that fixes it.
     pub fn load_or_create(path: &Path) -> Result<Self, KeyError> {
         let file = |source| KeyError::File {
             path: path.to_owned(),

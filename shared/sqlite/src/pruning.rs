@@ -50,7 +50,7 @@ fn prune_links(db: &Connection, now: Timestamp, limit: usize) -> Result<usize, S
 
 /// Deletes the oldest entries of the journal, as far as they were written before `before`.
 ///
-/// Entries stand in the order in which they were written, so what comes after a younger one is younger too,
+/// Entries are in the order in which they were written, so what comes after a younger one is younger too,
 /// whatever its time says: our clock may have been behind. A time in the future says nothing.
 fn prune_journal(
     db: &Connection,

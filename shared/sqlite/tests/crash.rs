@@ -39,7 +39,7 @@ const LIMIT: Limit = Limit {
     window: Duration::from_secs(300),
 };
 
-/// The store in `folder`, on a clock that stands still: no slot frees and nothing comes back.
+/// The store in `folder`, on a clock that does not move: no slot frees and nothing comes back.
 fn open(folder: &Path) -> Store<ManualClock> {
     let key = StoreKey::load_or_create(&folder.join("store.key")).unwrap();
     Store::open(&folder.join("halogard.db"), key, ManualClock::default()).unwrap()

@@ -14,7 +14,7 @@ pub trait CallObserver: Send + Sync {
     /// A call ended, with an answer or without.
     fn call_ended(&self, vendor: Vendor, duration: Duration);
 
-    /// An answer said what time it is for `vendor`: so many seconds ahead of this machine's clock, or
+    /// An answer said what time it is for `vendor`: the seconds that it is ahead of this machine's clock, or
     /// behind it where negative.
     fn clock_compared(&self, _vendor: Vendor, _ahead_seconds: i64) {}
 }

@@ -62,14 +62,14 @@ impl BodyError {
         Self::at(".", problem)
     }
 
-    /// What stands at `place`, or ought to, has `problem`.
+    /// The value at `place`, or its absence, has `problem`.
     #[must_use]
     pub fn at(place: impl Into<String>, problem: BodyProblem) -> Self {
         let path = place.into();
         Self { path, problem }
     }
 
-    /// The same, for a part of a body that stands at `place`.
+    /// The same, for a part of a body at `place`.
     #[must_use]
     pub fn below(self, place: &str) -> Self {
         let path = match (place, self.path.as_str()) {

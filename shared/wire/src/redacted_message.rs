@@ -1,6 +1,6 @@
 //! A vendor's error message, made safe for people and logs.
 //!
-//! Where the sentence stands in a body is the vendor's own affair and comes in as a function.
+//! The vendor's crate passes a function that finds the sentence in a body.
 
 mod redact;
 

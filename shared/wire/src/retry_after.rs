@@ -16,7 +16,7 @@ const MAX: Duration = Duration::from_secs(300);
 ///
 /// It may be a number of seconds, with a fraction as Liongard writes it, or a date. A date is
 /// measured against the answer's own `Date`, so that no clock has to agree with the vendor's;
-/// where the answer has none, against `now`. A negative number is no pause HTTP knows: the caller
+/// where the answer has none, against `now`. A negative number is not a pause HTTP knows: the caller
 /// takes its own instead.
 #[must_use]
 pub fn retry_after(headers: &HeaderMap, now: Option<Timestamp>) -> Option<Duration> {

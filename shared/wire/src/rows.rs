@@ -12,7 +12,7 @@ use crate::values::{self, Lenient, lenient};
 /// A row that could not be read. Holds nothing of it but its number and the names of members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadableRow {
-    /// Where it stands in the list, from 0.
+    /// Its position in the list, from 0.
     pub index: usize,
     /// Its number, if that at least could be read.
     pub id: Option<u64>,

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-/// What stands for a character of which half is missing, escaped.
+/// What replaces a character of which half is missing, escaped.
 const REPLACEMENT: &[u8; 4] = b"fffd";
 
-/// `json` with every broken character replaced by the mark for "unreadable": bytes that are no UTF-8, and
+/// `json` with every broken character replaced by the mark for "unreadable": bytes that are not UTF-8, and
 /// halves of characters (see [`replace_lone_surrogates`]). `None` when there is none.
 #[must_use]
 pub fn replace_broken_characters(json: &[u8]) -> Option<Vec<u8>> {

@@ -15,7 +15,7 @@ fn message_hiding(text: &str, secrets: &[&str]) -> String {
         .unwrap_or_default()
 }
 
-/// What is kept of `body`, if a sentence stands in its `message`.
+/// What is kept of `body`, if its `message` has a sentence.
 fn message_in_body(body: &[u8]) -> Option<RedactedMessage> {
     let message = |json: &Value| Some(json.get("message")?.as_str()?.to_owned());
     RedactedMessage::of_body(body, &["planted"], message)

@@ -17,7 +17,7 @@ fn other_kinds() -> [Value; 3] {
     [json!([3]), json!({}), json!(true)]
 }
 
-/// `value`, as it stands in a body.
+/// `value`, as it appears in a body.
 fn body(value: &Value) -> Value {
     serde_json::from_str(&value.to_string()).unwrap()
 }

@@ -55,7 +55,7 @@ const FUNCTIONS: [&str; 4] = [
 ///
 /// # Errors
 ///
-/// Something could not be built, started or understood. A bar that is missed is no error.
+/// Something could not be built, started or understood. A bar that is missed is not an error.
 pub fn run(options: &Options) -> anyhow::Result<bool> {
     let workshop = BuildOutput::find()?;
     let functions: Vec<&'static str> = FUNCTIONS

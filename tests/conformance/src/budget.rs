@@ -315,7 +315,7 @@ pub async fn handles_side_by_side_never_get_more_than_the_limit<B: BudgetFixture
     .await;
 
     let taken = taken.iter().sum::<u32>();
-    // Two thirds go at once from rest; the clock stands still, so nothing is paced meanwhile.
+    // Two thirds go at once from rest; the clock does not move, so nothing is paced meanwhile.
     assert!((1..=limit.requests_max).contains(&taken), "{taken}");
     assert!(taken >= 60, "handles take side by side: {taken}");
 }

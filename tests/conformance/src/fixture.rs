@@ -47,7 +47,7 @@ pub trait StoreFixture: Sized + Send + Sync {
 /// What time is made of on a fixture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeSource {
-    /// It moves when a case says so, and stands still otherwise.
+    /// It moves only when a case moves it.
     Manual,
     /// It is the world's; cases wait for seconds and leave out what takes longer.
     Real,
@@ -74,7 +74,7 @@ pub trait VaultFixture: StoreFixture<Store: Vault> {
     fn at_rest(&self) -> Option<Vec<u8>>;
 }
 
-/// A clock that stands still until it is moved. Clones are one clock.
+/// A clock that moves only when a test moves it. Clones are one clock.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicI64>);
 

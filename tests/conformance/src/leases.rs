@@ -13,10 +13,10 @@ macro_rules! leases {
         $crate::cases! {
             $fixture, leases:
             a_free_right_is_taken,
-            a_right_of_somebody_else_is_not_taken,
+            a_lease_of_another_holder_cannot_be_taken,
             taking_it_again_moves_its_end,
             a_right_given_back_is_free,
-            giving_back_what_is_somebody_elses_does_nothing,
+            releasing_a_lease_of_another_holder_does_nothing,
             rights_of_other_names_are_left_alone,
             of_takers_at_once_one_gets_it,
             a_right_that_ran_out_is_free,
@@ -43,7 +43,7 @@ pub async fn a_free_right_is_taken<B: StoreFixture<Store: Leases>>(fixture: B) {
     assert_eq!(take(&fixture, "a").await, LeaseOutcome::Acquired);
 }
 
-pub async fn a_right_of_somebody_else_is_not_taken<B: StoreFixture<Store: Leases>>(fixture: B) {
+pub async fn a_lease_of_another_holder_cannot_be_taken<B: StoreFixture<Store: Leases>>(fixture: B) {
     let until = fixture.now().plus(LIFE);
     let taken = fixture.store().acquire_lease(NAME, "a", until).await;
     assert_eq!(taken.expect("the store answers"), LeaseOutcome::Acquired);
@@ -80,7 +80,7 @@ pub async fn a_right_given_back_is_free<B: StoreFixture<Store: Leases>>(fixture:
     assert_eq!(take(&fixture, "b").await, LeaseOutcome::Acquired);
 }
 
-pub async fn giving_back_what_is_somebody_elses_does_nothing<B>(fixture: B)
+pub async fn releasing_a_lease_of_another_holder_does_nothing<B>(fixture: B)
 where
     B: StoreFixture<Store: Leases>,
 {

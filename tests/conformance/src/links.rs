@@ -230,7 +230,7 @@ pub async fn current_and_earlier_tickets_know_their_alert<B: StoreFixture<Store:
 
     assert_eq!(owners(&links, 100).await, [1], "an earlier ticket");
     assert_eq!(owners(&links, 200).await, [1], "the current ticket");
-    assert_eq!(owners(&links, 1).await, [0; 0], "an alert is no ticket");
+    assert_eq!(owners(&links, 1).await, [0; 0], "an alert is not a ticket");
 }
 
 pub async fn a_ticket_taken_off_its_link_has_no_owner<B: StoreFixture<Store: Links>>(bench: B) {

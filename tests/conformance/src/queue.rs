@@ -114,7 +114,7 @@ async fn assert_nothing_visible(queue: &impl WorkQueue) {
     assert_eq!(receive_all(queue, Lane::Urgent, LONG).await, []);
 }
 
-/// Sends "look at alert 1" on the urgent lane.
+/// Sends "reconcile alert 1" on the urgent lane.
 async fn send_one(queue: &impl WorkQueue) {
     send(queue, Lane::Urgent, [reconcile_message(1)]).await;
 }
@@ -401,7 +401,7 @@ pub async fn a_receipt_settles_once<B: QueueFixture>(fixture: B) {
     assert_eq!(letters, []);
 }
 
-/// Sends "look at alert 1" on the urgent lane, for `wait` from now.
+/// Sends "reconcile alert 1" on the urgent lane, for `wait` from now.
 async fn send_for_later<B: QueueFixture>(fixture: &B, wait: Duration) {
     let later = Outgoing {
         message: reconcile_message(1),
@@ -555,7 +555,7 @@ pub async fn dead_letters_are_listed_oldest_first_up_to_the_limit<B: QueueFixtur
     }
 }
 
-/// Sends "look at alert 1" on the bulk lane, and dead-letters it after two deliveries; returns its id.
+/// Sends "reconcile alert 1" on the bulk lane, and dead-letters it after two deliveries; returns its id.
 async fn dead_letter_one<B: QueueFixture>(fixture: &B) -> String {
     let queue = fixture.store();
     send(&queue, Lane::Bulk, [reconcile_message(1)]).await;
@@ -595,7 +595,7 @@ pub async fn a_dead_letter_is_driven_back_once<B: QueueFixture>(fixture: B) {
         let found = queue
             .redrive(unknown)
             .await
-            .expect("an unknown id is no error");
+            .expect("an unknown id is not an error");
         assert!(!found);
     }
 
@@ -620,27 +620,27 @@ pub async fn discarded_dead_letters_are_gone_and_the_others_stay<B: QueueFixture
         let letter = letters.iter().find(|letter| letter.reason == reason);
         letter.expect("it is listed").id.clone()
     };
-    let mended = [
+    let fixed = [
         id_of("1"),
         id_of("4"),
         "4711".to_owned(),
         AWKWARD.to_owned(),
     ];
 
-    let discarded = queue.discard_dead_letters(&mended).await;
+    let discarded = queue.discard_dead_letters(&fixed).await;
 
     assert_eq!(discarded.expect("the queue discards"), 2);
     let left = queue.dead_letters(10).await.expect("the queue lists");
     let reasons: Vec<_> = left.iter().map(|letter| letter.reason.as_str()).collect();
     assert_eq!(reasons, ["2", "3"]);
-    let again = queue.discard_dead_letters(&mended).await;
-    assert_eq!(again.expect("it is no error"), 0);
+    let again = queue.discard_dead_letters(&fixed).await;
+    assert_eq!(again.expect("it is not an error"), 0);
     for lane in Lane::ALL {
         assert_eq!(receive_all(&queue, lane, LONG).await, []);
     }
 }
 
-/// Bodies that are no message of ours.
+/// Bodies that are not one of our messages.
 const UNREADABLE: [&str; 4] = [
     "no JSON at all",
     r#"{"type":"reconcile_alert","version":1}"#,
@@ -653,7 +653,7 @@ pub async fn an_unreadable_body_is_delivered_as_it_is<B: QueueFixture>(fixture: 
     for body in UNREADABLE {
         fixture.send_raw(Lane::Urgent, body).await;
         let delivery = receive_one(&queue, LONG).await;
-        let unreadable = delivery.message.as_ref().expect_err("it is no message");
+        let unreadable = delivery.message.as_ref().expect_err("it is not a message");
         assert_eq!(unreadable.body, body);
         assert_ne!(unreadable.reason, "");
         assert!(

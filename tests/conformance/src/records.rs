@@ -482,7 +482,7 @@ fn storm(environment: u64, rule: &str) -> StormKey {
     StormKey::of(&of_rule(1, environment, rule))
 }
 
-/// Storms with a group of so many alerts.
+/// Storms with a group of this many alerts.
 fn group_of(members: usize) -> Storms {
     let policy = StormPolicy {
         tickets_max: 1,

@@ -209,7 +209,7 @@ pub fn full_link(id: u64) -> Link {
     }
 }
 
-/// "Look at alert `id`."
+/// "Reconcile alert `id`."
 pub fn reconcile_message(id: u64) -> Message {
     Message::reconcile_alert(AlertId::new(id), Cause::Poll)
 }

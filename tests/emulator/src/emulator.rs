@@ -26,7 +26,7 @@ const LAUNCHER: &str = include_str!("../python/launch.py");
 /// Time for one start. It takes half a second; many starts at once on a small machine take longer.
 const START_MAX: Duration = Duration::from_secs(60);
 
-/// Between two looks at whether it is up.
+/// Between two checks whether it is up.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Starts until one finds its port still free.

@@ -23,7 +23,7 @@ pub struct FaultProxy {
     faults: Faults,
 }
 
-/// Where requests go, and what becomes of them.
+/// Where requests go, and how each is answered.
 #[derive(Clone)]
 struct Forwarder {
     /// Host and port.

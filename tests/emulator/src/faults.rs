@@ -22,7 +22,7 @@ pub enum Fault {
     },
     /// The service does what it is asked, and its answer gets lost.
     LoseAnswer,
-    /// Of a batch, the first so many entries are not done and are reported with this code.
+    /// Of a batch, the first entries, this many, are not done and are reported with this code.
     FailEntries {
         /// How many.
         count: usize,

@@ -19,7 +19,7 @@ pub struct MachineClock {
 }
 
 impl MachineClock {
-    /// A clock that is ahead of the true time by so many milliseconds, or behind.
+    /// A clock that is ahead of the true time by this many milliseconds, or behind.
     #[must_use]
     pub fn new(scheduler: Scheduler, ahead_ms: i64) -> Self {
         Self {

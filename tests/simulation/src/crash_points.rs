@@ -21,10 +21,10 @@ use crate::story::{Event, Shape, Story};
 /// Which points are tried.
 #[derive(Args)]
 pub struct Options {
-    /// Every point, or one in so many.
+    /// Every point, or every n-th.
     #[arg(long, default_value_t = 1)]
     stride: usize,
-    /// Stops the process a second time, so many points after the first; may be given several times.
+    /// Stops the process a second time, this many points after the first; may be given several times.
     #[arg(long, value_delimiter = ',')]
     second: Vec<u64>,
     /// Only stories whose name contains this.
@@ -159,8 +159,8 @@ const SCRIPTS: &[Script] = &[
         unmapped: None,
     },
     Script {
-        name: "a technician mends the cause and closes",
-        events: &[(60, raise(0)), (300, Event::Ticket(0, Act::MendAndClose))],
+        name: "a technician fixes the cause and closes",
+        events: &[(60, raise(0)), (300, Event::Ticket(0, Act::FixAndClose))],
         is_stormy: false,
         unmapped: None,
     },

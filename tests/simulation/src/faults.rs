@@ -55,7 +55,7 @@ pub enum Trouble {
     Store(u32),
     /// The queue doubles, delays and repeats, at this many per thousand.
     Queue(u32),
-    /// Processes stop, once in so many visits.
+    /// Processes stop, once in this many visits.
     Crashes(u32),
     /// Webhooks are lost, doubled, late and out of order.
     Webhooks {

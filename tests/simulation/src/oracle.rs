@@ -1,4 +1,4 @@
-//! The judge. It knows everything that people did and everything that HaloPSA holds, and looks at each write
+//! The judge. It knows everything that people did and everything that HaloPSA holds, and checks each write
 //! of the bundle when it happens. It never reads what the bundle believes, but for the reason it gives for a
 //! pair that stays as it is.
 
@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::coverage::Coverage;
 use crate::people::Act;
 
-/// How old what the bundle knows of a ticket may be when it writes: a look at the ticket's notes counts for a
+/// How old what the bundle knows of a ticket may be when it writes: a read of the ticket's notes counts for a
 /// minute, and a request there and back may take as long.
 const GRACE_MS: i64 = 150_000;
 
@@ -91,8 +91,8 @@ struct AlertMemory {
     priorities: BTreeSet<i64>,
     /// When it was last raised again.
     raised_again_at: Option<i64>,
-    /// When its cause was mended.
-    mended_at: Option<i64>,
+    /// When its cause was fixed.
+    fixed_at: Option<i64>,
 }
 
 /// The judge of a run.
@@ -162,10 +162,10 @@ impl Oracle {
         self.alerts.get(&self.tickets.get(&ticket)?.alert?)
     }
 
-    /// The cause of an alert was mended: its inspector's next run closes it.
-    pub fn mended(&mut self, alert: i64, now: i64) {
+    /// The cause of an alert was fixed: its inspector's next run closes it.
+    pub fn fixed(&mut self, alert: i64, now: i64) {
         let memory = self.alerts.entry(alert).or_default();
-        memory.mended_at = memory.mended_at.or(Some(now));
+        memory.fixed_at = memory.fixed_at.or(Some(now));
     }
 
     /// A person acted on a ticket.
@@ -180,7 +180,7 @@ impl Oracle {
         if let Some(field) = field {
             memory.set_by_person.insert(field, now);
         }
-        if matches!(act, Act::MendAndClose | Act::Close | Act::Resolve) {
+        if matches!(act, Act::FixAndClose | Act::Close | Act::Resolve) {
             // The one who closes an unassigned ticket takes it.
             memory.set_by_person.insert(Field::Agent, now);
         }
@@ -261,7 +261,7 @@ impl Oracle {
         self.creates_in_flight = self.creates_in_flight.saturating_sub(1);
     }
 
-    /// Looks at tickets that were opened since it was last looked.
+    /// Checks the tickets that were opened since the last check.
     pub fn find_new_tickets(&mut self, halo: &HaloPsa, now: i64) {
         while let Some(ticket) = halo.ticket(self.next_ticket) {
             self.next_ticket += 1;
@@ -438,7 +438,7 @@ impl Oracle {
     }
 }
 
-/// Where both sides stand at the end of a run.
+/// The state of both sides at the end of a run.
 #[derive(Debug, Default)]
 pub struct EndState {
     /// What differs and should not.
@@ -473,7 +473,7 @@ impl Oracle {
         end
     }
 
-    /// The ticket that stands for the alert now: merges are followed.
+    /// The ticket of the alert now: merges are followed.
     fn current(&self, halo: &HaloPsa, alert: &AlertView) -> Option<TicketView> {
         let mut ticket = self
             .tickets_of(alert)
@@ -549,8 +549,8 @@ impl Oracle {
             (false, true) if status == Some(PairStatus::InStorm) => {
                 Verdict::Stays("end: shares a ticket")
             }
-            (false, true) if self.was_mended_before_closing(alert, &memory) => {
-                Verdict::Wrong("a mended alert was not looked at again", text())
+            (false, true) if self.was_fixed_before_closing(alert, &memory) => {
+                Verdict::Wrong("the alert of a fixed condition was not reconciled", text())
             }
             (false, true) if worked_on || ticket.actions.iter().any(|it| it.agent_id == 0) => {
                 Verdict::Stays("end: resolved in HaloPSA only")
@@ -559,12 +559,12 @@ impl Oracle {
         }
     }
 
-    /// Whether an alert's cause was mended before a person closed its ticket, so that the inspector's run that
+    /// Whether an alert's cause was fixed before a person closed its ticket, so that the inspector's run that
     /// follows a closing shows it.
-    fn was_mended_before_closing(&self, alert: &AlertView, memory: &TicketMemory) -> bool {
-        let mended_at = self.alerts.get(&alert.id).and_then(|it| it.mended_at);
+    fn was_fixed_before_closing(&self, alert: &AlertView, memory: &TicketMemory) -> bool {
+        let fixed_at = self.alerts.get(&alert.id).and_then(|it| it.fixed_at);
         let closed_at = memory.set_by_person.get(&Field::Status);
-        let before = mended_at
+        let before = fixed_at
             .zip(closed_at)
             .is_some_and(|(one, other)| one <= *other);
         before && alert.condition_cleared && alert.visible && !alert.removed

@@ -36,7 +36,7 @@ pub enum Act {
     /// Closes it; the condition stays.
     Close,
     /// Mends the cause and closes it.
-    MendAndClose,
+    FixAndClose,
     /// Mends the cause and resolves it.
     Resolve,
     /// Reopens it.
@@ -70,9 +70,9 @@ pub const ACTS: &[Act] = &[
     Act::Rename,
     Act::MoveClient,
     Act::Close,
-    Act::MendAndClose,
-    Act::MendAndClose,
-    Act::MendAndClose,
+    Act::FixAndClose,
+    Act::FixAndClose,
+    Act::FixAndClose,
     Act::Resolve,
     Act::Reopen,
     Act::Reopen,
@@ -128,7 +128,7 @@ pub fn act_on(sim: &Sim, ticket: &TicketView, by: i64, act: Act) -> bool {
     let (done, field) = match act {
         Act::Note => (halo.add_note(id, by, "Looking into it.").is_ok(), None),
         Act::UserNote => (halo.add_note_by_user(id, "Any news?").is_ok(), None),
-        Act::Status(_) | Act::Close | Act::MendAndClose | Act::Resolve | Act::CloseByRule
+        Act::Status(_) | Act::Close | Act::FixAndClose | Act::Resolve | Act::CloseByRule
             if ticket.closed =>
         {
             return false;
@@ -184,7 +184,7 @@ pub fn act_on(sim: &Sim, ticket: &TicketView, by: i64, act: Act) -> bool {
                 },
             )
         }
-        Act::Close | Act::MendAndClose => (halo.close_ticket(id, by).is_ok(), Some(Field::Status)),
+        Act::Close | Act::FixAndClose => (halo.close_ticket(id, by).is_ok(), Some(Field::Status)),
         Act::Resolve => edit(
             Field::Status,
             TicketEdit {
@@ -211,7 +211,7 @@ pub fn act_on(sim: &Sim, ticket: &TicketView, by: i64, act: Act) -> bool {
             Act::Restore => Some("person: restored"),
             Act::MoveClient => Some("person: moved to another client"),
             Act::Rename => Some("person: renamed"),
-            Act::Close | Act::MendAndClose | Act::Resolve => Some("person: closed"),
+            Act::Close | Act::FixAndClose | Act::Resolve => Some("person: closed"),
             Act::Reopen => Some("person: reopened"),
             Act::CloseByRule => Some("rule: closed a ticket"),
             _ => None,

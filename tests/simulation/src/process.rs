@@ -137,7 +137,7 @@ pub struct Started {
 
 /// Takes webhooks.
 pub trait Intake: Send + Sync {
-    /// The task that takes one delivery and tells HaloPSA how it was answered.
+    /// The task that takes one delivery and returns its response to HaloPSA.
     fn take(&self, delivery: OutgoingDelivery) -> Work;
 }
 
@@ -208,7 +208,7 @@ impl<const ONE_MACHINE: bool> Process<ONE_MACHINE> {
         self.parts.site.sim.scheduler.pause(span).await;
     }
 
-    /// Works on `lanes`, the first that has messages first, for ever.
+    /// Works on `lanes`, the first that has messages first, until it is stopped.
     async fn work(self: Arc<Self>, lanes: &'static [Lane], is_function: bool) {
         loop {
             let generation = self.parts.signal.generation();
@@ -247,7 +247,7 @@ impl<const ONE_MACHINE: bool> Process<ONE_MACHINE> {
         drop(self.budget.release_unused().await);
     }
 
-    /// Runs sync cycles for ever, as the program's loop does.
+    /// Runs sync cycles until it is stopped, as the program's loop does.
     async fn poll(self: Arc<Self>) {
         loop {
             let began = self.parts.clock.now();

@@ -44,7 +44,7 @@ pub struct Wishes {
 pub enum Shape {
     /// One process on one machine.
     Program,
-    /// Functions, so many of each kind.
+    /// Functions, this many of each kind.
     Functions(u32),
 }
 
@@ -70,7 +70,7 @@ pub enum Event {
     CloseAlert(usize),
     /// An alert is open again.
     RaiseAgain(usize),
-    /// The cause of an alert is mended.
+    /// The cause of an alert is fixed.
     Mend(usize),
     /// Liongard shows an alert no more.
     Hide(usize),
@@ -84,7 +84,7 @@ pub enum Event {
     BackUp,
     /// The copy is put back.
     Restore,
-    /// The machine's clock is set: ahead by so many milliseconds, or behind.
+    /// The machine's clock is set: ahead by this many milliseconds, or behind.
     SetClock(i64),
     /// HaloPSA's clock is set.
     SetHaloClock(i64),
@@ -170,7 +170,7 @@ impl Story {
         story
     }
 
-    /// The alerts, and what becomes of each.
+    /// The alerts, and the events of each.
     fn draw_alerts(&mut self, rng: &mut StdRng, alerts: usize) {
         let is_stormy = self.setup.storms.is_some();
         let span = self.span.as_secs().max(1);

@@ -45,7 +45,7 @@ struct Course {
 }
 
 impl SimTransport {
-    /// Draws what becomes of a request.
+    /// Draws how a request ends.
     fn draw_course(&self, is_write: bool) -> Course {
         let mut core = self.site.sim.core();
         let rates = core.rates;

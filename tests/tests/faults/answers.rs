@@ -65,7 +65,7 @@ fn every_fault_at_every_call(name: &'static str, webhook_delivery: WebhookDelive
             call.method, call.target
         );
         // A refusal without a word may end among the dead letters, with a reason, and is
-        // looked at again by the hourly comparison.
+        // reconciled again by the hourly comparison.
         let refused = fault == Fault::Empty403;
         let patience = if refused {
             RecoveryTime::Hours

@@ -47,7 +47,7 @@ async fn run_seed(seed: u64) -> u64 {
     }
     let problems = bundle.disagreements().await;
     assert!(problems.is_empty(), "out of step: {}", problems.join("\n"));
-    // What a burst of odd answers brought among the dead letters was looked at again.
+    // What a burst of odd answers brought among the dead letters was reconciled again.
     bundle.expects_dead_letters = true;
     bundle.conclude().await;
     bundle.fingerprint()

@@ -244,7 +244,7 @@ async fn a_key_that_was_made_and_not_stored_is_deleted_at_the_next_try_and_no_ot
 }
 
 #[tokio::test]
-async fn a_replaced_key_stays_for_its_overlap_and_while_somebody_uses_it() {
+async fn a_replaced_key_stays_valid_for_its_overlap_and_while_it_is_used() {
     let (mut bundle, _vault, function) = begun().await;
     for step in RotationStep::ALL {
         function

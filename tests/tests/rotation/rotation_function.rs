@@ -103,7 +103,7 @@ impl RotationFunction {
         }
     }
 
-    /// The daily look at what was replaced.
+    /// The daily check of what was replaced.
     pub async fn delete_expired(
         &self,
         bundle: &Scenario,
@@ -240,7 +240,7 @@ pub fn fields(members: &[(&str, &str)]) -> SecretFields {
     })
 }
 
-/// How often `what` stands in the log.
+/// How often `what` is in the log.
 pub fn logged(bundle: &Scenario, what: &str) -> usize {
     bundle.logs.text().matches(what).count()
 }

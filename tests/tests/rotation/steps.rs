@@ -266,7 +266,7 @@ async fn every_step_does_in_every_state_what_the_template_does() {
 }
 
 #[tokio::test]
-async fn a_new_stack_asks_no_vendor_and_notifies_nobody_before_its_secrets_are_filled() {
+async fn a_new_stack_calls_no_vendor_and_sends_no_notification_before_its_secrets_are_filled() {
     let sample = halogard_simulator::liongard::AccessKeySpec::sample().id;
     let subjects = subjects(&sample).into_iter();
     for subject in subjects.filter(|subject| subject.strategy != "webhook") {
@@ -292,7 +292,7 @@ async fn a_new_stack_asks_no_vendor_and_notifies_nobody_before_its_secrets_are_f
         assert_eq!(function.notices.all().len(), 0, "{}", subject.strategy);
         assert_eq!(function.calls.count(), 0, "{}", subject.strategy);
 
-        // A value that nobody verified does not become current.
+        // A value that was not verified does not become current.
         let finished = function
             .try_step(&bundle, RotationStep::Finish, subject.name, NEXT)
             .await;

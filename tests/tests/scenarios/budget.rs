@@ -34,7 +34,7 @@ fn expect_patience(bundle: &Scenario) {
     let log = bundle.logs.text();
     assert!(
         !log.contains("message will be retried"),
-        "waiting is no failure"
+        "waiting is not a failure"
     );
 }
 

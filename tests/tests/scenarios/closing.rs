@@ -1,4 +1,4 @@
-//! An alert is over: what becomes of its ticket.
+//! When an alert closes: what happens to its ticket.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn an_untouched_ticket_is_closed_with_its_alert() {
 }
 
 #[tokio::test]
-async fn a_ticket_somebody_works_on_gets_a_note_and_stays_open() {
+async fn a_ticket_that_a_person_works_on_gets_a_note_and_stays_open() {
     let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle
@@ -91,11 +91,11 @@ async fn a_close_refused_for_want_of_an_assignee_is_reported_and_repeated() {
         letters[0].reason.to_lowercase().contains("assign"),
         "{letters:#?}"
     );
-    let mended = Setup {
+    let fixed = Setup {
         closing_technician: true,
         ..setup
     };
-    bundle.set_policy(mended.policy());
+    bundle.set_policy(fixed.policy());
     bundle.expects_dead_letters = true;
     bundle.conclude().await;
     assert!(bundle.halo.ticket(ticket).unwrap().closed);
@@ -123,7 +123,7 @@ async fn journaled(bundle: &Scenario, alert: i64, event: &str) -> usize {
 
 #[tokio::test]
 async fn a_close_that_was_accepted_and_not_carried_out_is_a_refusal() {
-    // The answer shows what became of the ticket; of a ticket that was not triaged it shows what was asked for.
+    // The answer shows the resulting ticket; of a ticket that was not triaged it shows what was asked for.
     let setup = Setup::managed().fixing(&["untriaged-late"]);
     let mut bundle = Scenario::start(setup).await;
     let (alert, ticket) = with_ticket(&mut bundle).await;

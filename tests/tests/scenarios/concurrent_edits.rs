@@ -63,7 +63,7 @@ const EDITS: [Edit; 13] = [
 const OTHER_CLIENT: (i64, i64) = (19, 23);
 
 impl Edit {
-    /// Does it to `ticket`; `false` where it makes no sense: nobody closes a closed ticket.
+    /// Does it to `ticket`; `false` where it makes no sense: a closed ticket cannot be closed.
     fn apply(self, halo: &HaloPsa, ticket: &TicketView) -> bool {
         let edit = match self {
             Self::Status if !ticket.closed => TicketEdit {

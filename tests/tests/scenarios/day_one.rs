@@ -32,7 +32,7 @@ async fn before_the_first_poll(choice: Option<TicketsFor>) -> Scenario {
     bundle
 }
 
-/// Raises so many alerts, in turn at each of the six customers.
+/// Raises this many alerts, in turn at each of the six customers.
 fn raise(bundle: &Scenario, count: i64) -> Vec<i64> {
     let raise = |number| bundle.raise(number % 6, &format!("Rule {number}"));
     (0..count).map(raise).collect()

@@ -483,7 +483,7 @@ fn everything_wrong() -> Vec<Wrong> {
         tenant(
             "the team has no members",
             "halopsa.team.members",
-            "no agent's first team",
+            "not the first team of any agent",
             |s| {
                 for id in [12, 13] {
                     "Projects".clone_into(&mut agent(s, id).team);
@@ -556,7 +556,7 @@ fn everything_wrong() -> Vec<Wrong> {
             },
         ),
         config(
-            "the value of a select is none of its options",
+            "the value of a select is not one of its options",
             "halopsa.field.value",
             "none of its options",
             |p| {

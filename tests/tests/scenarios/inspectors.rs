@@ -258,7 +258,7 @@ async fn in_native_mode_a_closure_reaches_liongard_after_the_run_under_way() {
 }
 
 #[tokio::test]
-async fn a_run_of_somebody_else_that_never_ends_is_given_up_in_the_end() {
+async fn a_run_that_another_user_started_and_that_never_ends_is_given_up() {
     let setup = busy(Setup::managed(), "Launchpoint is already running");
     let mut bundle = Scenario::start(setup).await;
     let (alert, ticket) = with_ticket(&mut bundle).await;

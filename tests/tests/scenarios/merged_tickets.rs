@@ -19,12 +19,12 @@ struct Merged {
     ticket: i64,
 }
 
-/// A HaloPSA whose merged tickets say into which.
+/// A HaloPSA that says into which ticket another one was merged.
 fn telling_merges() -> Setup {
     Setup::managed().fixing(&["no-merged-into"])
 }
 
-/// A bundle that closes tickets whoever worked on them, with webhooks as given.
+/// A bundle that closes tickets even if people worked on them, with the given webhooks.
 fn always_closing(webhook_delivery: WebhookDelivery) -> Setup {
     Setup {
         webhook_delivery,

@@ -35,7 +35,7 @@ fn a_claim_outlives_the_longest_call_that_it_guards() {
     assert!(CLAIM_TTL - CLAIM_LEFT_MIN >= call + Limit::LEASE_AHEAD);
 }
 
-/// Keys that stand in more than one ticket.
+/// Keys that are in more than one ticket.
 fn keys_in_two_tickets(bundle: &Scenario) -> Vec<String> {
     let mut tickets: BTreeMap<String, usize> = BTreeMap::new();
     for ticket in bundle.halo.tickets() {

@@ -22,12 +22,12 @@ async fn without_webhooks() -> Scenario {
 #[tokio::test]
 async fn both_sides_agree_though_no_webhook_ever_comes() {
     let mut bundle = without_webhooks().await;
-    let (mended, ticket) = with_ticket(&mut bundle).await;
+    let (fixed, ticket) = with_ticket(&mut bundle).await;
     let over = bundle.raise(1, "MFA Disabled");
     let changed = bundle.raise(2, "Certificate Expires Soon");
     bundle.run_until_quiet().await;
     bundle.run_until_writes_land().await;
-    bundle.liongard.clear_condition(mended).unwrap();
+    bundle.liongard.clear_condition(fixed).unwrap();
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.liongard.close(over).unwrap();
     bundle
@@ -35,7 +35,7 @@ async fn both_sides_agree_though_no_webhook_ever_comes() {
         .change(changed, news("In 3 days", "High"))
         .unwrap();
     bundle.conclude().await;
-    assert!(bundle.alert(mended).closed);
+    assert!(bundle.alert(fixed).closed);
     assert_eq!(bundle.runs_of(HALO_INSPECTOR), 1);
     assert!(bundle.only_ticket(over).closed);
     assert_eq!(bundle.only_ticket(changed).priority_id, 2);
@@ -161,13 +161,13 @@ async fn outage(switch: impl Fn(&Scenario, bool)) {
     setup.level = tracing::Level::WARN;
     let mut bundle = Scenario::start(setup).await;
     let (over, _) = with_ticket(&mut bundle).await;
-    let mended = bundle.raise(1, "MFA Disabled");
+    let fixed = bundle.raise(1, "MFA Disabled");
     bundle.run_until_quiet().await;
-    let ticket = bundle.only_ticket(mended).id;
+    let ticket = bundle.only_ticket(fixed).id;
     switch(&bundle, true);
     let fresh = bundle.raise(2, "Certificate Expires Soon");
     bundle.liongard.close(over).unwrap();
-    bundle.liongard.clear_condition(mended).unwrap();
+    bundle.liongard.clear_condition(fixed).unwrap();
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.run_for(Duration::from_secs(3600)).await;
     let watchers = bundle.process().store.depth(Lane::Runs).await.unwrap();
@@ -181,5 +181,5 @@ async fn outage(switch: impl Fn(&Scenario, bool)) {
     bundle.conclude().await;
     bundle.only_ticket(fresh);
     assert!(bundle.only_ticket(over).closed);
-    assert!(bundle.alert(mended).closed);
+    assert!(bundle.alert(fixed).closed);
 }

@@ -38,11 +38,11 @@ async fn a_missing_mandatory_field_is_named_and_the_alert_is_kept() {
         .iter()
         .filter(|call| call.method == http::Method::POST && call.target.contains("/Tickets"));
     assert_eq!(posts.count(), 1, "it is not tried again blindly");
-    let mended = Setup {
+    let fixed = Setup {
         template: "custom_fields = { 166 = \"PO-4711\" }".to_owned(),
         ..setup
     };
-    bundle.set_policy(mended.policy());
+    bundle.set_policy(fixed.policy());
     bundle.expects_dead_letters = true;
     bundle.conclude().await;
     let ticket = bundle.only_ticket(alert);

@@ -26,7 +26,7 @@ async fn first(lag: u64) -> Scenario {
     .await
 }
 
-/// Both installations work for so many minutes; `second_first` says who begins each.
+/// Both installations work for this many minutes; `second_first` says which begins each.
 async fn run_both(bundle: &mut Scenario, second: &Process, minutes: u32, second_first: bool) {
     for _ in 0..minutes {
         if second_first {

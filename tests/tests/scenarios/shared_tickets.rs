@@ -21,7 +21,7 @@ fn three_tickets() -> Setup {
     }
 }
 
-/// Raises so many alerts of one rule at one customer.
+/// Raises this many alerts of one rule at one customer.
 fn raise(bundle: &mut Scenario, alerts: usize) -> Vec<i64> {
     (0..alerts).map(|_| bundle.raise(0, "Disk full")).collect()
 }
@@ -33,7 +33,7 @@ fn tickets(bundle: &Scenario) -> Vec<TicketView> {
     tickets
 }
 
-/// The ticket that stands for many.
+/// The ticket of many alerts.
 #[track_caller]
 fn shared_ticket(bundle: &Scenario) -> TicketView {
     let mut shared = tickets(bundle);

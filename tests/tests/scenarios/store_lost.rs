@@ -49,16 +49,16 @@ async fn no_alert_counts_as_new_until_halopsa_was_searched() {
 async fn what_happened_meanwhile_is_caught_up_with() {
     let mut bundle = Scenario::managed().await;
     let (over, _) = with_ticket(&mut bundle).await;
-    let mended = bundle.raise(1, "MFA Disabled");
+    let fixed = bundle.raise(1, "MFA Disabled");
     bundle.run_until_quiet().await;
     bundle.liongard.close(over).unwrap();
-    bundle.liongard.clear_condition(mended).unwrap();
-    let ticket = bundle.only_ticket(mended).id;
+    bundle.liongard.clear_condition(fixed).unwrap();
+    let ticket = bundle.only_ticket(fixed).id;
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.lose_the_store().await;
     bundle.conclude().await;
     assert!(bundle.only_ticket(over).closed);
-    assert!(bundle.alert(mended).closed);
+    assert!(bundle.alert(fixed).closed);
     assert_eq!(bundle.halo.stats().creates.len(), 2);
 }
 
@@ -160,7 +160,7 @@ impl Edit {
 /// How the store is lost.
 #[derive(Clone, Copy, Debug)]
 enum Loss {
-    /// A backup that is so many seconds old is put back.
+    /// A backup that is this many seconds old is restored.
     Backup(u64),
     /// The folder is gone, and with it the secret of the proofs.
     Deleted,
@@ -292,7 +292,7 @@ fn a_process_that_stops_while_a_sweep_adopts_a_ticket_delays_its_closing_by_minu
 }
 
 #[tokio::test]
-async fn a_ticket_that_took_in_one_which_a_restored_store_knows_is_found_for_its_own_alert() {
+async fn a_restored_store_finds_the_own_alert_of_a_ticket_into_which_a_known_one_was_merged() {
     for webhook_delivery in [WebhookDelivery::Prompt, WebhookDelivery::Never] {
         let mut bundle = Scenario::start(Setup {
             webhook_delivery,
@@ -312,7 +312,7 @@ async fn a_ticket_that_took_in_one_which_a_restored_store_knows_is_found_for_its
         bundle.run_for(Duration::from_secs(3600)).await;
 
         bundle.restore(&backup).await;
-        // The ticket that was merged is looked at before any list shows the one that took it in.
+        // The merged ticket is read before any list shows the ticket into which it was merged.
         let faults = bundle.halo.faults();
         faults.next("GET /Tickets", Fault::Gateway502Html);
         faults.next("GET /Tickets", Fault::Gateway502Html);

@@ -4,7 +4,7 @@ use halogard_simulator::Fault;
 use halogard_simulator::halopsa::ArrayFailure;
 use halogard_tests::{Scenario, Setup};
 
-/// Raises so many alerts at six customers.
+/// Raises this many alerts at six customers.
 fn storm(bundle: &mut Scenario, alerts: i64) -> Vec<i64> {
     (0..alerts)
         .map(|number| bundle.raise(number % 6, &format!("Rule {number}")))

@@ -198,7 +198,7 @@ impl Deployment {
         ];
         for (output, value) in secrets {
             let secret = &self.outputs[output];
-            // What the template itself makes is of use: the token as it stands there.
+            // What the template itself makes is of use: the token as it is there.
             let made = self.secret(secret).await;
             assert!(
                 made["strategy"] == value["strategy"],

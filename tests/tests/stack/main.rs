@@ -1,7 +1,7 @@
 //! The template and the built functions, deployed on the emulator with policies enforced, between
 //! both simulated vendors.
 //!
-//! Real processes, real time: what is waited for is looked at again and again, up to a bound. Latency
+//! Real processes, real time: a test polls what it waits for, up to a bound. Latency
 //! is not measured here; the emulator takes a tenth of a second for each call of a function.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(

@@ -460,7 +460,7 @@ async fn secret_rotation_needs_every_permission_it_has() {
         .await;
     key.does("finishSecret", "finished").await;
 
-    // A new topic lets in everybody of its account; with this policy only those whose role says so.
+    // A new topic allows every principal of its account; with this policy only those whose role allows it.
     let topic = &world.outputs["NotificationTopicArn"];
     let alarms_only = json!({
         "Version": "2012-10-17",

@@ -18,7 +18,7 @@ const DENIED: [&str; 3] = [
 /// The stack that the policies are about.
 const STACK: &str = "trial";
 
-/// What the emulator does not tell apart: the service that a role is passed to, and the resources of some calls.
+/// What the emulator does not distinguish: the service that a role is passed to, and the resources of some calls.
 const NOT_TRIED: [&str; 3] = [
     "PassTheRoles",
     "ConnectQueuesAndFunctions",
@@ -29,7 +29,7 @@ const NOT_TRIED: [&str; 3] = [
 struct Account {
     emulator: Emulator,
     aws: AwsCli,
-    /// What stands in a policy for the words in capitals.
+    /// What replaces the words in capitals in a policy.
     words: Vec<(String, String)>,
 }
 
@@ -80,7 +80,7 @@ impl Account {
         }
     }
 
-    /// What stands for `word`.
+    /// What replaces `word`.
     fn word(&self, word: &str) -> String {
         let found = self.words.iter().find(|(known, _)| known == word);
         found.unwrap().1.clone()

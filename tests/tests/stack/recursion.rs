@@ -104,15 +104,15 @@ async fn without_the_permission_the_chain_is_stopped_and_the_webhook_is_lost_to_
         waiting.pass(STEP).await;
     }
     // Received, dropped and hidden, again and again: the webhook, and the form of the first of its kind.
-    let mut buried = false;
+    let mut dead_lettered = false;
     for _ in 0..2 * halogard_aws::RECEIVES_MAX {
         tokio::time::sleep(Duration::from_secs(2)).await;
         if waiting.world.depth("UrgentDeadLettersUrl").await == 2 {
-            buried = true;
+            dead_lettered = true;
             break;
         }
         waiting.pass(HIDDEN).await;
     }
-    assert!(buried, "it was not dead-lettered");
+    assert!(dead_lettered, "it was not dead-lettered");
     assert_eq!(waiting.copies().await, STOPPED_AFTER);
 }

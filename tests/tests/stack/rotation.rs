@@ -20,7 +20,6 @@ const GENERATED: &str = "planted-generated-secret-61d2";
 /// A secret of the stack, and the function that rotates it.
 pub struct Rotating<'a> {
     world: &'a Deployment,
-    /// The secret.
     pub arn: String,
 }
 
@@ -109,7 +108,7 @@ impl<'a> Rotating<'a> {
             .await;
     }
 
-    /// The daily look at what was replaced.
+    /// The daily check of what was replaced.
     async fn delete_expired(&self) -> Value {
         let event = json!({"Step": "deleteExpired", "SecretId": self.arn});
         let (answer, failed) = self.world.invoke("SecretRotationName", &event).await;
@@ -197,7 +196,7 @@ async fn liongards_key_makes_its_successor_and_goes_when_its_overlap_is_over() {
     let nothing =
         json!({"outcome": "cleaned_up", "deleted": 0, "remaining": 0, "expires_in_days": 89});
     assert_eq!(key.delete_expired().await, nothing);
-    // Instances that hold the deleted key are refused, and look again.
+    // Instances that hold the deleted key are refused, and read it again.
     world.raise_and_await_ticket("after the old key").await;
     assert_eq!(people.take().await, []);
     let secret = current["liongard_access_key_secret"].as_str().unwrap();

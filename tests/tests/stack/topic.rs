@@ -15,7 +15,6 @@ pub struct TopicSubscription<'a> {
 pub struct TopicMessage {
     /// What a mail would have as its subject.
     pub subject: String,
-    /// The text.
     pub text: String,
 }
 

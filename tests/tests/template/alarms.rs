@@ -298,7 +298,7 @@ fn every_queue_and_function_has_its_alarms() {
 }
 
 #[test]
-fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
+fn every_alarm_notifies_its_topic_and_treats_missing_data_as_intended() {
     fn rule(template: &Template, found: &mut Findings) {
         for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
             let target = listed(&alarm["AlarmActions"]);
@@ -513,7 +513,7 @@ fn every_alarm_has_its_section_in_the_runbook_and_back() {
         for name in &named {
             found.look(
                 alarms.contains_key(name.as_str()),
-                format!("the runbook names {name}, which is no alarm"),
+                format!("the runbook names {name}, which is not an alarm"),
             );
         }
         found.equal("alarms, each named once", named.len(), alarms.len());
@@ -533,7 +533,7 @@ fn every_alarm_has_its_section_in_the_runbook_and_back() {
                     "Responses to writes are lost again and again. See ${RunbookUrl}#in-doubts"
                 );
             }),
-            ("which is no alarm", |it| {
+            ("which is not an alarm", |it| {
                 take_away(it, "/Resources/InDoubtAlarm")
             }),
         ],

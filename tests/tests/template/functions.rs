@@ -101,16 +101,16 @@ fn every_function_writes_json_to_a_log_group_of_its_own_that_forgets() {
             let retention = &template.resource(group)["Properties"]["RetentionInDays"];
             found.look(
                 refers_to(retention) == Some("LogRetentionDays"),
-                format!("the log of {name} is kept for ever"),
+                format!("the log of {name} is kept indefinitely"),
             );
         }
         for (id, group) in template.of_type("AWS::Logs::LogGroup") {
             found.equal(format!("the key of {id}"), &group["KmsKeyId"], &own_key());
             found.look(
                 refers_to(&group["RetentionInDays"]) == Some("LogRetentionDays"),
-                format!("{id} is kept for ever"),
+                format!("{id} is kept indefinitely"),
             );
-            // That of the HTTP API is no function's.
+            // That of the HTTP API is not a function's.
             found.look(
                 taken.contains(id) || id == "WebhookApiLogs",
                 format!("nothing writes to {id}"),
@@ -139,7 +139,7 @@ fn every_function_writes_json_to_a_log_group_of_its_own_that_forgets() {
                     "/Resources/TicketSyncFunction/Properties/LoggingConfig/LogGroup",
                 );
             }),
-            ("kept for ever", |it| {
+            ("kept indefinitely", |it| {
                 take_away(it, "/Resources/TicketSyncLogs/Properties/RetentionInDays");
             }),
             ("the key of TicketSyncLogs", |it| {
@@ -182,7 +182,7 @@ fn the_function_url_exists_by_choice_and_has_exactly_the_two_permissions_it_need
                 *permission
             })
             .collect();
-        found.equal("permissions for everybody", public.len(), 2);
+        found.equal("permissions for everyone", public.len(), 2);
         let both = [
             json!({"Action": "lambda:InvokeFunctionUrl", "FunctionName": {"Ref": intake},
                 "FunctionUrlAuthType": "NONE", "Principal": "*"}),
@@ -218,7 +218,7 @@ fn the_function_url_exists_by_choice_and_has_exactly_the_two_permissions_it_need
         "function URL",
         rule,
         &[
-            ("permissions for everybody", |it| take_away(it, PERMISSION)),
+            ("permissions for everyone", |it| take_away(it, PERMISSION)),
             ("the address lacks", |it| {
                 let path = format!("{PERMISSION}/Properties/InvokedViaFunctionUrl");
                 take_away(it, &path);
@@ -297,7 +297,7 @@ fn the_http_api_exists_by_choice_is_throttled_and_logs_no_token() {
             let line: Value = serde_json::from_str(format).unwrap_or_default();
             found.look(
                 line["status"] == "$context.status" && !format.contains('\n'),
-                "the access log is no line of JSON",
+                "the access log is not a line of JSON",
             );
             found.look(
                 !format.to_lowercase().contains("path"),

@@ -1,6 +1,6 @@
 //! Whether the template deploys what the code needs, and nothing beside it.
 //!
-//! The template is expanded by the transform that AWS runs itself, and every rule looks at the
+//! The template is expanded by the transform that AWS runs itself, and every rule checks the
 //! result. A rule that cannot fail proves nothing, so each is also shown the template with something
 //! broken, and must find it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -469,7 +469,7 @@ fn each_role_is_held_to_the_partitions_it_needs() {
                     let known = partition.trim_end_matches("#*");
                     found.look(
                         partitions.contains(known),
-                        format!("{sid} of {id} names {partition}, which is no partition"),
+                        format!("{sid} of {id} names {partition}, which is not a partition"),
                     );
                 }
                 if actions(statement).any(|action| action != "dynamodb:GetItem") {
@@ -512,7 +512,7 @@ fn each_role_is_held_to_the_partitions_it_needs() {
             ("reaches the whole table", |it| {
                 take_away(table_statement(it), "/Condition")
             }),
-            ("which is no partition", |it| {
+            ("which is not a partition", |it| {
                 *at(table_statement(it), &format!("{KEYS}/0")) = json!("request_budgets");
             }),
             ("may change the operator's config", |it| {

@@ -1,4 +1,4 @@
-//! A rule of the template: what it looks at, and that it finds what is broken.
+//! A rule of the template: what it checks, and that it finds what is broken.
 
 use std::fmt::Display;
 
@@ -9,14 +9,14 @@ use crate::expanded::Template;
 /// What a rule found.
 #[derive(Debug, Default)]
 pub struct Findings {
-    looked_at: usize,
+    checked: usize,
     problems: Vec<String>,
 }
 
 impl Findings {
-    /// Looks at one thing: `problem` is said unless `holds`.
+    /// Checks one thing: reports `problem` unless `holds`.
     pub fn look(&mut self, holds: bool, problem: impl Display) {
-        self.looked_at += 1;
+        self.checked += 1;
         if !holds {
             self.problems.push(problem.to_string());
         }
@@ -39,14 +39,14 @@ pub type Break = (&'static str, fn(&mut Value));
 ///
 /// # Panics
 ///
-/// When the template breaks the rule, when the rule looked at nothing, or when it finds nothing
+/// When the template breaks the rule, when the rule checked nothing, or when it finds nothing
 /// wrong with a broken template.
 pub fn hold(name: &str, rule: Rule, breaks: &[Break]) {
     let template = Template::of_the_workspace();
     let mut found = Findings::default();
     rule(template, &mut found);
     assert!(found.problems.is_empty(), "{}", found.problems.join("\n"));
-    assert!(found.looked_at > 0, "the rule looked at nothing");
+    assert!(found.checked > 0, "the rule checked nothing");
     for (word, change) in breaks {
         let broken = template.broken(*change);
         let mut found = Findings::default();
@@ -58,8 +58,8 @@ pub fn hold(name: &str, rule: Rule, breaks: &[Break]) {
         );
     }
     println!(
-        "{name}: {} things looked at, {} broken templates found out",
-        found.looked_at,
+        "{name}: {} things checked, {} broken templates found out",
+        found.checked,
         breaks.len()
     );
 }

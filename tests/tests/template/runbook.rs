@@ -58,7 +58,7 @@ fn every_link_to_a_section_of_the_runbook_finds_one() {
             let anchor = link.split(')').next().unwrap_or_default();
             assert!(
                 sections.contains_key(anchor),
-                "{file} links #{anchor}, which is no section of the runbook"
+                "{file} links #{anchor}, which is not a section of the runbook"
             );
             links += 1;
         }

@@ -117,7 +117,7 @@ fn the_table_outlives_the_stack_and_can_be_put_back_to_any_second() {
                     .into_iter()
                     .flatten()
                     .all(|it| it["AttributeType"] == "S"),
-                "a key is no text",
+                "a key is not text",
             );
         }
     }
@@ -159,7 +159,7 @@ fn the_table_outlives_the_stack_and_can_be_put_back_to_any_second() {
             ("the table's key", |it| {
                 *at(it, &format!("{TABLE}/KeySchema/1/AttributeName")) = json!("range");
             }),
-            ("a key is no text", |it| {
+            ("a key is not text", |it| {
                 *at(it, &format!("{TABLE}/AttributeDefinitions/0/AttributeType")) = json!("N");
             }),
             ("tables", |it| take_away(it, "/Resources/Table")),

@@ -23,7 +23,7 @@ const ONE_PROCESS_ONLY: [&str; 9] = [
     "NO_PROXY",
 ];
 
-/// Settings that are no secrets and travel with one all the same: they are changed together.
+/// Settings that are not secrets and travel with one all the same: they are changed together.
 const BESIDE_A_SECRET: [&str; 4] = [
     "HALOPSA_CLIENT_ID",
     "HALOPSA_WEBHOOK_ALLOW_TOKEN_ONLY",
@@ -183,7 +183,7 @@ fn every_setting_has_a_place_of_one_kind() {
         let info = SETTINGS.iter().find(|info| info.name == *name);
         assert!(
             info.is_some_and(|info| !info.is_secret()),
-            "{name} is no plain setting"
+            "{name} is not a plain setting"
         );
     }
 }

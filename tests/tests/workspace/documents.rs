@@ -36,7 +36,7 @@ fn flattened(text: &str) -> String {
     words.join(" ").to_lowercase()
 }
 
-/// What stands in `text` between single asterisks.
+/// The parts of `text` between single asterisks.
 fn italics(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for paragraph in text.split("\n\n") {

@@ -36,7 +36,7 @@ const LINES_MAX: usize = 40;
 /// Options of `config plan`.
 #[derive(Clone, Debug, Args)]
 pub struct PlanOptions {
-    /// The file that is to come into force; the config file when not given.
+    /// The new config; the config file when not given.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Where, and how it is printed.
@@ -50,8 +50,7 @@ pub struct ApplyOptions {
     /// The digest that `config plan` printed.
     #[arg(value_name = "DIGEST")]
     pub digest: PlanDigest,
-    /// The file that was planned; the config file when not given. On one machine it takes the place of the config
-    /// file.
+    /// The file that was planned; the config file when not given. On one machine it replaces the config file.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Apply it even if the check finds problems.
@@ -68,10 +67,10 @@ pub struct ApplyOptions {
 /// Options of `config undo`.
 #[derive(Clone, Debug, Args)]
 pub struct UndoOptions {
-    /// Bring back this version; the one before the version in force when not given.
+    /// Restore this version; the one before the version in force when not given.
     #[arg(long, value_name = "N")]
     pub to: Option<u64>,
-    /// Bring it back even if the check finds problems.
+    /// Restore it even if the check finds problems.
     #[arg(long)]
     pub anyway: bool,
     /// Whether and why.
@@ -456,7 +455,7 @@ fn write_plan(plan: &ConfigPlan, page: &mut TextPage) {
     }
     let effects = &plan.effects;
     write_alerts("waiting alerts that get tickets", &effects.released, page);
-    write_alerts("alerts that go on waiting", &effects.waiting, page);
+    write_alerts("alerts that keep waiting", &effects.waiting, page);
     write_alerts(
         "alerts of day one that are watched, without tickets",
         &effects.watched,
@@ -468,7 +467,7 @@ fn write_plan(plan: &ConfigPlan, page: &mut TextPage) {
         page,
     );
     write_alerts(
-        "open tickets that go on as they were opened",
+        "open tickets that keep the config they were opened with",
         &effects.kept,
         page,
     );

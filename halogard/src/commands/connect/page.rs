@@ -56,7 +56,7 @@ fn write_advice(answer: &ConnectAnswer, page: &mut TextPage) {
     let ticketing = match answer.native_ticketing {
         Some(true) => "Liongard's own ticketing opens tickets: open alerts name them",
         Some(false) => "Liongard's own ticketing opens no tickets: no open alert names one",
-        None => "whether Liongard's own ticketing opens tickets cannot be seen: no alert is open",
+        None => "cannot tell whether Liongard's own ticketing is on: no alert is open",
     };
     let mode = match answer.advised_mode {
         Mode::Managed => "managed",

@@ -12,7 +12,7 @@ use halogard_simulator::liongard::AlertView;
 use super::pairs::DemoPair;
 use super::script::Script;
 
-/// Alerts whose events are printed, at most. Of more alerts, one in so many is printed.
+/// Most alerts whose events are printed. Of more alerts, one in every few is printed.
 const ALERTS_SHOWN_MAX: usize = 60;
 
 /// This product.
@@ -102,7 +102,7 @@ struct ShownState {
 }
 
 impl EventLog {
-    /// A log that begins now, for a demo with so many alerts.
+    /// A log that begins now, for a demo with this many alerts.
     pub fn new(world: &World, alerts: u32, now: Timestamp) -> Self {
         let environments = world.environments.iter();
         let agents = world.service_desk.agents.iter();

@@ -89,7 +89,7 @@ pub struct Script {
     events: usize,
     /// The alerts raised so far, in order.
     raised: Vec<i64>,
-    /// Where an alert stands in that order.
+    /// The position of an alert in that order.
     positions: HashMap<i64, usize>,
     ended_at: Timestamp,
 }

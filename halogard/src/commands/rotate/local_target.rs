@@ -39,7 +39,7 @@ impl LocalTarget {
         let store = data_folder::open_or_create_store(&serve.data_dir)?;
         if is_new {
             output::caution(&format!(
-                "there was no store in the data folder {}; a new one was created",
+                "there was no store in the data folder {}; created a new one",
                 serve.data_dir.display()
             ));
         }
@@ -157,7 +157,7 @@ impl Target for LocalTarget {
 
     fn next_step(&self) -> &'static str {
         if self.serve_runs {
-            "`halogard serve` goes on with it"
+            "`halogard serve` uses it from now on"
         } else {
             "start `halogard serve`"
         }

@@ -15,7 +15,7 @@ const CLOCK_TOLERANCE_SECONDS: u64 = 60;
 /// Time between two comparisons.
 const COMPARE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A clock that stays wrong is said again after so many comparisons.
+/// A clock that stays wrong is reported again after this many comparisons.
 const SAY_AGAIN_AFTER: u32 = 60;
 
 /// Compares this machine's clock with those of the vendors, by their newest answers.
@@ -87,7 +87,7 @@ fn current(metrics: &ProcessMetrics) -> Vec<(Vendor, i64)> {
         .collect()
 }
 
-/// What to say of this machine's clock when that of `vendor` is so many seconds ahead; nothing if they
+/// What to say of this machine's clock when that of `vendor` is this many seconds ahead; nothing if they
 /// agree.
 pub fn wrong_clock(vendor: Vendor, ahead_seconds: i64) -> Option<String> {
     let (seconds, vendor) = (ahead_seconds.unsigned_abs(), vendor.as_str());

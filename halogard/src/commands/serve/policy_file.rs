@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::engine::PolicySource;
 
 /// How often the policy is checked again while a part of it is set aside: what was wrong may have been
-/// mended at a vendor. A check costs about a dozen requests.
+/// fixed at a vendor. A check costs about a dozen requests.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(900);
 
 /// The config file, and what is known of it.

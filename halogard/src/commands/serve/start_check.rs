@@ -123,7 +123,7 @@ impl Asked {
     /// Names the addresses if one of them cannot be reached, and a wrong clock.
     pub(super) fn say(&self, report: &DoctorReport) {
         if report.unreachable().is_some() {
-            output::caution(&format!("asked were {}", self.addresses));
+            output::caution(&format!("addresses used: {}", self.addresses));
         }
         for (vendor, ahead) in self.metrics.clocks_ahead().iter() {
             if let Some(text) = wrong_clock(*vendor, *ahead) {

@@ -13,7 +13,7 @@ pub enum SyncTask {
     Runs,
     /// Queuing the pairs that a changed policy releases.
     Policy,
-    /// Discarding the dead letters of mended pairs.
+    /// Discarding the dead letters of pairs that are in sync.
     DeadLetters,
     /// Deleting what is older than its age.
     Prune,
@@ -106,7 +106,7 @@ impl SweepOutcome {
         }
     }
 
-    /// How the part of the cycle ended that queued so many messages.
+    /// How the part of the cycle ended that queued this many messages.
     pub(crate) const fn ended(self, queued: usize) -> TaskEnd {
         match self {
             Self::Swept | Self::InitialSweep => TaskEnd::Complete(queued),

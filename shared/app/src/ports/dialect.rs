@@ -4,7 +4,7 @@ use std::future::Future;
 
 use halogard_domain::dialect::{DialectReport, ProbeFindings};
 
-/// Looks at a vendor by a short list of harmless reads.
+/// Probes a vendor by a short list of harmless reads.
 pub trait DialectProbe: Send + Sync {
     /// Every uncertain fact about this vendor, and what the tenant shows of it. Never fails: what cannot be read
     /// stays unknown. Safe to repeat; about two dozen requests.
@@ -15,5 +15,5 @@ pub trait DialectProbe: Send + Sync {
 
     /// Chooses between equivalent ways of asking by what a probe found. Each way is right whatever the tenant does,
     /// also when the report is out of date.
-    fn heed(&self, report: &DialectReport);
+    fn follow(&self, report: &DialectReport);
 }

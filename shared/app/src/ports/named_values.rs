@@ -65,7 +65,7 @@ pub mod keys {
     /// When everything that had expired was last deleted, in milliseconds.
     pub const PRUNED_AT: &str = "pruned_at";
 
-    /// When dead letters were last checked for mended pairs, in milliseconds.
+    /// When dead letters were last checked for pairs in sync, in milliseconds.
     pub const DEAD_LETTERS_CHECKED_AT: &str = "dead_letters_checked_at";
 
     /// Until when it is done that open tickets are looked for once a day, in milliseconds.

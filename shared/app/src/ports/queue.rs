@@ -123,7 +123,7 @@ pub trait WorkQueue: WorkSink {
         visibility: Duration,
     ) -> impl Future<Output = Result<Vec<Delivery>, PortError>> + Send;
 
-    /// Acknowledges the message: it is done. Settling an expired delivery does nothing and is no error.
+    /// Acknowledges the message: it is done. Settling an expired delivery does nothing and is not an error.
     fn ack(&self, lane: Lane, receipt: &str) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// Makes the message available again at `not_before`; this delivery does not count.

@@ -180,7 +180,7 @@ pub struct TicketTexts {
 pub struct KeyedTicket {
     /// The ticket.
     pub ticket: Ticket,
-    /// The key, with the proof that stands there. Not checked.
+    /// The key, with the proof in the text. Not checked.
     pub key: UnverifiedKey,
 }
 

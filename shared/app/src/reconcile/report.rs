@@ -67,7 +67,7 @@ pub(crate) enum PairOutcome {
     InSync,
     /// The pair has to wait until this time; not a failure.
     Waiting(Timestamp),
-    /// An operator has paused the pair; it is looked at again at this time.
+    /// An operator has paused the pair; it is reconciled again at this time.
     Paused(Timestamp),
     /// HaloPSA refused a write for good; why, in its own words.
     Refused(String),

@@ -64,7 +64,7 @@ pub(crate) trait BatchedWrite: Sized {
     /// What it returns.
     type Answer;
 
-    /// Where writes of this kind stand in `batch`.
+    /// The position of writes of this kind in `batch`.
     fn pending_in(batch: &mut Batch) -> &mut Vec<PendingWrite<Self>>;
 }
 
@@ -116,7 +116,7 @@ pub(crate) enum OpenOutcome {
     Opened(Ticket),
     /// It may not be opened yet; nothing was sent. Worth a retry at this time.
     NotYet(Timestamp),
-    /// Another installation opens the tickets; this one looks again at this time.
+    /// Another installation opens the tickets; this one checks again at this time.
     Yielded(Timestamp),
     /// Another worker has saved the link, or has taken the claim over; nothing was sent since.
     Superseded,

@@ -125,7 +125,7 @@ impl<E: Env> Reconciler<E> {
                 None => searched = false,
             }
         }
-        // Every ticket of ours has the reference in its text, so a search that shows none of them is none.
+        // Every ticket of ours has the reference in its text, so a search that shows none of them does not search texts.
         if !searched || (listings.is_empty() && titled) {
             listings = match self.oldest_without_ticket(titled, policy).await? {
                 Some(raised_at) => self.desk.opened_since(raised_at).await?,
@@ -215,7 +215,7 @@ impl<E: Env> Reconciler<E> {
         Ok(())
     }
 
-    /// Adopts `found` if it is ours; counts what became of it.
+    /// Adopts `found` if it is ours; counts the verdict.
     async fn adopt_found(
         &self,
         found: &KeyedTicket,

@@ -128,7 +128,7 @@ pub fn policy() -> Policy {
     policy
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that moves only when a test moves it.
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
@@ -178,7 +178,7 @@ impl Switch {
         self.fail(failure);
     }
 
-    pub fn mend(&self) {
+    pub fn repair(&self) {
         *self.spared.lock().expect("no panic") = 0;
         *self.failure.lock().expect("no panic") = None;
     }
@@ -545,8 +545,8 @@ pub struct Probed {
     pub build: Mutex<Option<String>>,
     /// How often it was probed.
     pub times: Mutex<u32>,
-    /// The reports it was given to heed.
-    pub heeded: Mutex<Vec<DialectReport>>,
+    /// The reports that it was asked to follow.
+    pub followed: Mutex<Vec<DialectReport>>,
 }
 
 impl Probed {
@@ -576,9 +576,9 @@ impl DialectProbe for Desk {
         self.probed.build.lock().expect("no panic").clone()
     }
 
-    fn heed(&self, report: &DialectReport) {
-        let mut heeded = self.probed.heeded.lock().expect("no panic");
-        heeded.push(report.clone());
+    fn follow(&self, report: &DialectReport) {
+        let mut followed = self.probed.followed.lock().expect("no panic");
+        followed.push(report.clone());
     }
 }
 
@@ -591,7 +591,7 @@ impl DialectProbe for Liongard {
         None
     }
 
-    fn heed(&self, _: &DialectReport) {}
+    fn follow(&self, _: &DialectReport) {}
 }
 
 impl AlertSource for Liongard {
@@ -745,7 +745,7 @@ impl Bench {
         letters.remove(0)
     }
 
-    /// Works off everything that is due, at most 20 messages of each lane; says what became of them.
+    /// Works off everything that is due, at most 20 messages of each lane; returns their outcomes.
     pub async fn process_all(&self) -> Vec<&'static str> {
         let mut outcomes = VecDeque::new();
         for lane in Lane::ALL {

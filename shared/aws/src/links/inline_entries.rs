@@ -1,4 +1,4 @@
-//! The newest journal entries of an alert, which stand in the item of its link, so that link and entries
+//! The newest journal entries of an alert, which are in the item of its link, so that link and entries
 //! are one write. Once they fill a write unit of their own they are moved to the journal's partition.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -12,7 +12,7 @@ use crate::store::Store;
 
 use super::journal::{ENTRIES, partition};
 
-/// The entries that stand in a link, oldest first, each as JSON.
+/// The entries in a link, oldest first, each as JSON.
 pub const INLINE_ENTRIES: &str = "journal";
 /// How many entries were moved out of a link.
 const ARCHIVED: &str = "archived_entries";
@@ -20,7 +20,7 @@ const ARCHIVED: &str = "archived_entries";
 /// Bytes of inline entries above which they are moved: one write unit.
 const BYTES_MAX: usize = 1024;
 
-/// Entries that stand in a link.
+/// Entries in a link.
 #[derive(Debug)]
 pub struct InlineEntries {
     /// Each as JSON, oldest first.
@@ -30,7 +30,7 @@ pub struct InlineEntries {
 }
 
 impl InlineEntries {
-    /// What stands in the link `item`.
+    /// What is in the link `item`.
     pub fn of(item: &Item) -> Self {
         let entries = item
             .get(INLINE_ENTRIES)

@@ -1,6 +1,6 @@
 //! The audit trail.
 //!
-//! Entries saved with a link stand in its item, and are moved here when they have grown long; see
+//! Entries saved with a link are in its item, and are moved here when they have grown long; see
 //! [`InlineEntries`]. Entries without a link go to one item for each alert and millisecond, to whose end they
 //! are appended: the table keeps their order, whichever process appends them.
 

@@ -42,7 +42,7 @@ const READER: AttributeReader = AttributeReader("ticket owners");
 /// The named value that says from which block on old entries are looked for.
 const PRUNED_TO: &str = "ticket_owners_pruned_to";
 
-/// Blocks that are looked at in one call at the most: one page of 1 MB.
+/// Most blocks that are read in one call: one page of 1 MB.
 const PRUNED_BLOCKS_MAX: usize = 500;
 
 /// Days by which the clocks of two processes may differ, and a save may follow its entry.

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_somebody_else_is_taken_as_new() {
+    fn a_message_of_another_sender_counts_as_new() {
         let sent = Timestamp::from_millis(5);
         let strange = [
             ("sent_at", "yesterday"),

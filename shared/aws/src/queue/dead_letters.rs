@@ -15,14 +15,14 @@ use super::error::QueueError;
 use super::received::Received;
 use crate::store::Store;
 
-/// How long letters are hidden while we look: longer than looking through the most of them takes.
+/// How long letters are hidden while we read: longer than reading the most of them takes.
 const SCAN_VISIBILITY: Duration = Duration::from_secs(300);
 
 /// Letters that one listing of a lane receives. Source of the bound: SQS has at most 120,000 messages
 /// of a standard queue at a time, and a few hundred a second to one who asks for ten at a time.
 const DEAD_LETTERS_SCANNED_MAX: usize = 50_000;
 
-/// What looking through one lane brought.
+/// What reading one lane found.
 #[derive(Default)]
 struct DeadLetterScan {
     /// The oldest letters, oldest first.
@@ -36,7 +36,7 @@ struct DeadLetterScan {
 /// What is looked for.
 #[derive(Clone, Copy)]
 enum ScanFor<'a> {
-    /// The oldest letters, so many at most.
+    /// The oldest letters, at most this many.
     Oldest(usize),
     /// Those of these message ids.
     Ids(&'a BTreeSet<&'a str>),
@@ -136,7 +136,7 @@ impl<C: Clock> Store<C> {
         Ok(deleted)
     }
 
-    /// Looks through the letters of `lane`, and shows again what was not looked for.
+    /// Reads the letters of `lane`, and makes those visible again that were not searched for.
     async fn scan(&self, lane: Lane, wanted: ScanFor<'_>) -> Result<DeadLetterScan, PortError> {
         let mut scan = DeadLetterScan::default();
         let outcome = self.scan_into(lane, wanted, &mut scan).await;

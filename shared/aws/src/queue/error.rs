@@ -39,7 +39,7 @@ pub enum QueueError {
     /// A message that another process received cannot be copied here.
     #[error("another process has received the message, and only that process can dead-letter it")]
     NotInFlight,
-    /// More dead letters than are looked through.
+    /// More dead letters than are read.
     #[error(
         "the lane {lane} has more than {most} dead letters; drive some back or purge its dead-letter \
          queue"
@@ -47,7 +47,7 @@ pub enum QueueError {
     TooManyDeadLetters {
         /// The lane.
         lane: &'static str,
-        /// The most that are looked through.
+        /// The most that are read.
         most: usize,
     },
 }

@@ -56,7 +56,7 @@ impl FromStr for SqsReceipt {
     }
 }
 
-/// The text is no receipt of this queue.
+/// The text is not a receipt of this queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotOurs;
 

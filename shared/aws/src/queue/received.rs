@@ -1,4 +1,4 @@
-//! A message that came off a queue, and what becomes of it.
+//! A message that came off a queue, and how it is settled.
 
 use aws_sdk_sqs::types::{Message as SqsMessage, MessageSystemAttributeName as System};
 use halogard_app::ports::{Clock, Delivery, Lane, PortError, Unreadable, deferred_until};

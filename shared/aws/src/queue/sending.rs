@@ -57,7 +57,7 @@ pub fn encode(outgoing: &Outgoing, now: Timestamp) -> Result<EncodedMessage, Que
     })
 }
 
-/// The message as it stands on a queue.
+/// The message as it is on a queue.
 fn body(message: &Message) -> Result<String, QueueError> {
     Ok(allowed(to_json("queue", message)?))
 }
@@ -65,8 +65,8 @@ fn body(message: &Message) -> Result<String, QueueError> {
 /// What a message asks for, for an error.
 fn kind(message: &Message) -> &'static str {
     match message {
-        Message::ReconcileAlert { .. } => "to look at an alert",
-        Message::ReconcileTicket { .. } => "to look at a ticket",
+        Message::ReconcileAlert { .. } => "to reconcile an alert",
+        Message::ReconcileTicket { .. } => "to reconcile a ticket",
         Message::AdvanceRun { .. } => "to see to a run",
         Message::Poll { .. } => "to poll",
         Message::RecordNotification { .. } => "to keep a notification",
@@ -164,7 +164,7 @@ impl QueueTarget<'_> {
             .send()
             .await
             .map_err(|error| AwsError::of("SQS SendMessageBatch", error))?;
-        // One that stands in neither list may or may not have been taken; twice does no harm.
+        // One that is in neither list may or may not have been accepted; twice does no harm.
         let taken = |number: usize| {
             let number = number.to_string();
             answer.successful().iter().any(|entry| entry.id() == number)

@@ -257,7 +257,7 @@ async fn dead_letters_are_visible_again_though_a_list_fails() {
         .dead_letter(Lane::Bulk, &receipt, "refused")
         .await
         .unwrap();
-    // The urgent lane is looked through, then the first page of the bulk lane; the second fails.
+    // The urgent lane is read, then the first page of the bulk lane; the second fails.
     let before = way.faults().calls("ReceiveMessage");
     store.dead_letters(1).await.unwrap();
     assert_eq!(way.faults().calls("ReceiveMessage") - before, 4);

@@ -58,7 +58,7 @@ async fn make_queues(
 }
 
 impl SqsFixture {
-    /// As the template makes the queues: a message is taken away after so many receives.
+    /// As the template makes the queues: a message is dead-lettered after this many receives.
     pub async fn as_deployed() -> Self {
         Self::with_receives_max(RECEIVES_MAX).await
     }

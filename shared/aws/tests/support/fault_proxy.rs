@@ -18,7 +18,7 @@ pub enum Fault {
     NoAnswer,
     /// It takes effect, and half of the answer comes back.
     TruncatedBody,
-    /// Of the items it asks for all but so many are put off.
+    /// All but this many of the requested items are deferred.
     Unprocessed {
         /// Items that are read.
         read: usize,

@@ -208,7 +208,7 @@ async fn a_version_of_another_length_is_refused_for_good_and_without_its_value()
 }
 
 #[tokio::test]
-async fn a_secret_nobody_made_is_not_there_and_takes_nothing() {
+async fn a_secret_that_does_not_exist_accepts_no_version() {
     let fixture = SecretsManagerFixture::fresh().await;
     let name = "halogard/never made";
     assert!(

@@ -80,7 +80,7 @@ fn check_one_to_one(tables: &[Fields<'_>], findings: &mut Findings<'_>) {
         let line = findings.source().line_of(&first.span());
         let message = format!(
             "client {} is mapped twice; first in line {line}. If the environments are one customer, write \
-             `shared = true` in each, or give each a `site` of its own",
+             `shared = true` in each, or give each its own `site`",
             number.get_ref()
         );
         findings.error(&number.span(), message);

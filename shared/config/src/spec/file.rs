@@ -46,8 +46,8 @@ pub(crate) fn file() -> TableSpec {
         KeySpec::optional(
             "machine_applications",
             ValueKind::list(ValueKind::Text),
-            "names of integrations as HaloPSA shows them, for example \"Huntress\": what they write on a ticket \
-             is no person's work. \"Liongard\" is one already; every other name counts as a person's",
+            "names of integrations as HaloPSA shows them, for example \"Huntress\": what they write on a ticket does not \
+             count as a person's work. \"Liongard\" is one already; every other name counts as a person's",
         ),
         KeySpec::optional(
             "former_prefixes",

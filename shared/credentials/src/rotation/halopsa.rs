@@ -40,8 +40,10 @@ pub(super) fn needs_idle_secret(
         .filter(|idle| *idle != active);
     let which = match idle {
         Some(idle) => format!("the application with the Client ID {idle}"),
-        None => "the second application (make one with the same agent and scopes if there is none)"
-            .to_owned(),
+        None => {
+            "the second application (create one with the same agent and scopes if there is none)"
+                .to_owned()
+        }
     };
     let todo = format!(
         "a new client secret is needed: in HaloPSA open {MENU}, {which}, Edit, Generate, copy the \

@@ -18,7 +18,7 @@ pub enum RotationStep {
 /// A word that is not the name of a step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no rotation step; Secrets Manager sends createSecret, setSecret, testSecret or \
+    "`{0}` is not a rotation step; Secrets Manager sends createSecret, setSecret, testSecret or \
      finishSecret"
 )]
 pub struct UnknownStep(pub String);

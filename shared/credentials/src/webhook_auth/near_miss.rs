@@ -65,7 +65,7 @@ impl fmt::Display for NearMiss {
             ),
             Self::DecodedKey(form) => write!(
                 f,
-                "the body is signed with the key after decoding it from {form}; enter a key that is no {form} \
+                "the body is signed with the key after decoding it from {form}; enter a key that is not {form} \
                  on both sides"
             ),
             Self::TrimmedKey => f.write_str(

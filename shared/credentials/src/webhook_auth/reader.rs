@@ -15,7 +15,7 @@ pub trait SecretReader: Send + Sync {
     ) -> impl Future<Output = Result<Option<SecretString>, PortError>> + Send;
 
     /// The versions that exist, where this costs next to nothing. A rejected request then causes a
-    /// read if, and only if, something changed. `None` where only a read tells.
+    /// read if, and only if, something changed. `None` where only a read shows it.
     fn versions(&self) -> impl Future<Output = Option<SecretInfo>> + Send {
         ready(None)
     }

@@ -38,7 +38,7 @@ pub(super) fn is_written_as(offered: &[u8], expected: &[u8]) -> Choice {
         })
 }
 
-/// Every digest that `offered` may stand for.
+/// Every digest that `offered` may represent.
 pub(super) fn forms(offered: &[u8]) -> Vec<Vec<u8>> {
     let offered = offered.trim_ascii();
     let after = |mark: u8| {

@@ -10,7 +10,7 @@ use super::secret::WebhookSecretVersions;
 use super::verifier::Verifiers;
 
 /// The least time between two reads of the secret because of rejected requests, where only reading
-/// tells whether the secret changed. It limits what unauthenticated requests cost: one read a minute.
+/// says whether the secret changed. It limits what unauthenticated requests cost: one read a minute.
 pub const MISMATCH_PAUSE: Duration = Duration::from_secs(60);
 
 /// Why a request was rejected, which decides when the secret may be read again because of it.

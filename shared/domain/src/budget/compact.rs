@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_nobody_wrote_is_no_number() {
+    fn text_that_write_cannot_produce_is_not_a_number() {
         for text in ["\"", ".", ".zzzzzzzzzzzzzzzzz", "ä"] {
             assert_eq!(Reader::new(text).number(), None, "{text}");
         }

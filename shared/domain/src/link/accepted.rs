@@ -1,4 +1,4 @@
-//! A change of a ticket that HaloPSA accepted, until a later report shows what became of it.
+//! A change of a ticket that HaloPSA accepted, until a later report shows whether it was carried out.
 //!
 //! HaloPSA may answer a change with success and carry it out minutes later, or never. The state from before
 //! the change, shown after it, is therefore no news by itself: a person's act has a later time of change. What
@@ -168,7 +168,7 @@ impl AcceptedChange {
             .is_none_or(|asked| report.priority.is_none_or(|shown| shown == asked))
     }
 
-    /// When the ticket is read if nothing has shown until then what became of the change.
+    /// When the ticket is read if nothing has shown by then whether the change was carried out.
     #[must_use]
     pub fn read_at(&self) -> Timestamp {
         self.answered_at.plus(WRITE_VISIBLE_WITHIN)
@@ -235,7 +235,7 @@ impl Link {
         }
     }
 
-    /// Remembers a change that HaloPSA accepted, unless a report has shown what became of it.
+    /// Remembers a change that HaloPSA accepted, unless a report has shown whether it was carried out.
     pub(crate) fn accept_change(
         &mut self,
         change: &AcceptedChange,
@@ -250,7 +250,7 @@ impl Link {
         self.accepted = is_open.then_some(change);
     }
 
-    /// Forgets the accepted change if `report` shows what became of it.
+    /// Forgets the accepted change if `report` shows whether it was carried out.
     pub(crate) fn settle_accepted(&mut self, report: &Ticket) {
         self.accepted = self
             .accepted
@@ -362,7 +362,7 @@ impl Link {
 }
 
 impl AcceptedChange {
-    /// Whether what became of it is still open once `report` was seen.
+    /// Whether it is still unknown after `report` whether the change was carried out.
     fn is_open_after(&self, report: &Ticket) -> bool {
         match self.evidence(report) {
             Evidence::Shown => report.observed_at <= self.answered_at,

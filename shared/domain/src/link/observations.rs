@@ -122,7 +122,7 @@ impl Link {
         self.observed_ticket = Some(ticket);
     }
 
-    /// Whether `report` tells something new about the ticket, or may do so.
+    /// Whether `report` says something new about the ticket, or may do so.
     #[must_use]
     pub fn is_news(&self, report: &Ticket) -> bool {
         self.observed_ticket.as_ref().is_none_or(|known| {

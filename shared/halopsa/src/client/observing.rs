@@ -1,4 +1,4 @@
-//! Reads that look at HaloPSA's own form of an answer, for the probe of its dialect.
+//! Reads that show HaloPSA's own form of an answer, for the probe of its dialect.
 
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_domain::Timestamp;

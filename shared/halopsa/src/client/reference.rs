@@ -21,7 +21,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn authinfo(&self) -> Result<AuthInfo, Error> {
         let call = HaloRequest::to(route::AUTH_INFO);
         let body = self.fetch_with(&call, None).await?;
@@ -32,7 +32,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn instance_info(&self) -> Result<InstanceInfo, Error> {
         let call = HaloRequest::to(route::INSTANCE_INFO);
         let body = self.fetch_with(&call, None).await?;
@@ -43,7 +43,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn statuses(&self, of: Option<TicketTypeId>) -> Result<Vec<StatusRow>, Error> {
         let call = HaloRequest::to(route::STATUSES).with_some("tickettype_id", of);
         self.rows(&call, "statuses").await
@@ -53,7 +53,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn open_statuses(&self) -> Result<Vec<StatusRow>, Error> {
         let call = HaloRequest::to(route::STATUSES).with("excludeclosed", true);
         self.rows(&call, "statuses").await
@@ -63,7 +63,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn fields(&self) -> Result<Vec<FieldInfo>, Error> {
         let call = HaloRequest::to(route::FIELDS)
             .with("iscustomfieldsetup", true)
@@ -75,7 +75,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn categories(&self) -> Result<Vec<CategoryRow>, Error> {
         self.rows(&HaloRequest::to(route::CATEGORIES), "categories")
             .await
@@ -85,7 +85,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn priorities(&self) -> Result<Vec<PriorityRow>, Error> {
         self.rows(&HaloRequest::to(route::PRIORITIES), "priorities")
             .await
@@ -95,7 +95,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn ticket_types(
         &self,
         choice: TicketTypeChoice,
@@ -112,7 +112,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn ticket_type(&self, id: TicketTypeId) -> Result<TicketTypeRow, Error> {
         let call = HaloRequest::to(route::TICKET_TYPE)
             .of(id.get())
@@ -125,7 +125,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn teams(&self) -> Result<Vec<TeamRow>, Error> {
         self.rows(
             &HaloRequest::to(route::TEAMS).with("showall", true),
@@ -138,7 +138,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn agents(&self) -> Result<Vec<AgentRow>, Error> {
         let call = HaloRequest::to(route::AGENTS)
             .with("includeenabled", true)
@@ -151,7 +151,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn agent_me(&self) -> Result<AgentRow, Error> {
         self.read(&HaloRequest::to(route::AGENT_ME), PhantomData::<AgentRow>)
             .await
@@ -161,7 +161,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn outcomes(&self, of: Option<TicketTypeId>) -> Result<Vec<OutcomeRow>, Error> {
         let call = HaloRequest::to(route::OUTCOMES).with_some("tickettype_id", of);
         self.rows(&call, "outcomes").await
@@ -172,7 +172,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn control(&self) -> Result<Control, Error> {
         let call = HaloRequest::to(route::CONTROL);
         let mut settings = self.read(&call, OneOrManySeed::<Control>::new()).await?;

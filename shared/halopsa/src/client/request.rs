@@ -14,7 +14,7 @@ use crate::route::HaloRoute;
 pub(super) struct HaloRequest {
     /// The endpoint.
     pub(super) route: HaloRoute,
-    /// What stands for `{id}`.
+    /// What replaces `{id}`.
     id: Option<String>,
     /// What is asked for, in the order added; encoded when sent.
     query: Vec<(&'static str, String)>,

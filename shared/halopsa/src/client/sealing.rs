@@ -60,7 +60,7 @@ pub(super) enum SharedRecord {
     },
 }
 
-/// The same as it is sealed. Another form is none.
+/// The same as it is sealed. Another form is ignored.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SealedRecord {

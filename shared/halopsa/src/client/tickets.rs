@@ -47,7 +47,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn tickets_page(
         &self,
         query: &TicketQuery,
@@ -102,8 +102,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         {
             tracing::error!(
                 minutes,
-                "HaloPSA dates a change of this moment by so many minutes from its own clock: it seems to write \
-                 local times where UTC is expected; set the time zone of the API agent (Configuration → Teams & \
+                "HaloPSA's time of a change of this moment differs from its own clock: it seems to send \
+                 local times instead of UTC; set the time zone of the API agent (Configuration → Teams & \
                  Agents → Agents) to UTC"
             );
         }
@@ -188,7 +188,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn actions(&self, ticket: TicketId) -> Result<Listing<ActionRow>, Error> {
         /// More than a ticket has. Without it some tenants show the newest few.
         const COUNT: u64 = 1000;
@@ -204,7 +204,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
 
     /// `POST /Actions`. Spends one request, and none for no actions.
     ///
-    /// Not safe to repeat: an action whose answer was lost may stand there.
+    /// Not safe to repeat: an action whose answer was lost may exist.
     ///
     /// # Errors
     ///
@@ -221,7 +221,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     }
 }
 
-/// Whether times that differ by so many minutes are those of two time zones: whole quarters of an hour, give or
+/// Whether a difference of this many minutes is that of two time zones: whole quarters of an hour, give or
 /// take a minute, and no more than the widest offset there is.
 fn is_a_zone(minutes: i64) -> bool {
     let rest = minutes.rem_euclid(15);

@@ -378,7 +378,7 @@ fn usable_for(lifetime: Duration) -> Duration {
 }
 
 /// The refusal in an answer to a token request, if it is one. Whether a wrong secret gets 400 or
-/// 401 was never captured, so the code decides; an address that is no token server has none.
+/// 401 was never captured, so the code decides; an address that is not a token server has none.
 fn refusal(response: &Response<Bytes>, credentials: &Credentials) -> Option<Error> {
     let status = response.status();
     let is_refusal = status.is_client_error()

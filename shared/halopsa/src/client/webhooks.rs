@@ -17,7 +17,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn webhooks(&self) -> Result<Vec<WebhookRow>, Error> {
         self.rows(
             &HaloRequest::to(route::WEBHOOKS).with("type", 0),
@@ -31,7 +31,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn webhook(&self, id: &str) -> Result<WebhookDetail, Error> {
         let call = HaloRequest::to(route::WEBHOOK)
             .of(id)
@@ -59,7 +59,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn webhook_events(
         &self,
         webhook_id: &str,
@@ -78,7 +78,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn notifications(&self, webhook_id: &str) -> Result<Listing<NotificationRow>, Error> {
         let call = HaloRequest::to(route::NOTIFICATIONS).with("webhook_id", webhook_id);
         let belongs = |row: &NotificationRow| match &row.webhook_id {

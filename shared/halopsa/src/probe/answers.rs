@@ -187,14 +187,14 @@ impl DeskAnswers {
         seen
     }
 
-    /// The open ticket that is looked at.
+    /// The open ticket that is read.
     pub(super) fn open_ticket(&self) -> Option<&Value> {
         let ticket = self.open.tickets()?.first().copied()?;
         let is_closed = ticket.get("hasbeenclosed") == Some(&Value::Bool(true));
         (!is_closed).then_some(ticket)
     }
 
-    /// The closed ticket that is looked at.
+    /// The closed ticket that is read.
     pub(super) fn closed_ticket(&self) -> Option<&Value> {
         let ticket = self.closed.tickets()?.first().copied()?;
         let is_closed = ticket.get("hasbeenclosed") == Some(&Value::Bool(true));

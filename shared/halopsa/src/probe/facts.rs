@@ -84,7 +84,7 @@ pub(super) const FACTS: &[Fact] = &[
         "a closed ticket with five letters or digits in a row in its title shows it",
     ),
     not_read(
-        "what becomes of writes to a ticket that has not been triaged",
+        "whether writes to a ticket that has not been triaged take effect",
         "a help-desk automation on one live tenant",
         A_WRITE,
     ),

@@ -20,7 +20,6 @@ const SCREENS: &str = "nethelpdesk";
 /// The agent our application acts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ActingAgent {
-    /// The agent.
     id: TechnicianId,
     /// Whether no person can sign in as this agent.
     is_for_api_only: bool,
@@ -131,7 +130,7 @@ fn opener(rows: &[ActionRow], acting_as: Option<ActingAgent>) -> Option<&str> {
     named_application(opening).filter(|name| is_our_agent && is_an_agent && !is_screen(name))
 }
 
-/// The application that a row names. Zero and the all-zero GUID stand for none.
+/// The application that a row names. Zero and the all-zero GUID mean none.
 fn named_application(row: &ActionRow) -> Option<&str> {
     let name = row.actionby_application_id.as_deref()?.trim();
     let is_none = name.chars().all(|character| matches!(character, '0' | '-'));

@@ -182,7 +182,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         let count = page.record_count.unwrap_or(u64::MAX);
         let is_all = page.rows_received() >= count;
         let lowest = listed.first().copied();
-        // One that changed since is no proof.
+        // One that changed since is not proof.
         let should_be_listed = |row: &&TicketRow| {
             let is_in_reach = is_all || lowest.is_some_and(|lowest| row.id >= lowest);
             let settled = row

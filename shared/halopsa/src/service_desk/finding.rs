@@ -207,7 +207,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     }
 
     /// A page of all tickets whose titles carry a key with `prefix`. A row that is counted and never listed
-    /// is no reason to stop.
+    /// is not a reason to stop.
     pub(super) async fn keyed_page(
         &self,
         prefix: &str,
@@ -374,7 +374,7 @@ fn title_unknown() -> PortError {
         .with_message("a row came whose title could not be read")
 }
 
-/// The key of `key` in a title, with the proof as it stands there; one with the right proof first.
+/// The key of `key` in a title, with the proof as it is there; one with the right proof first.
 fn exact_key(title: &str, key: &SignedKey) -> Option<UnverifiedKey> {
     let all = UnverifiedKey::all_in(title, &key.key.prefix).into_iter();
     let is_same_or_later = |marked: &UnverifiedKey| {

@@ -2,7 +2,7 @@
 //!
 //! Once, this is a list that is still moving, or an answer that was cut: what it lacks may exist. The same
 //! shortfall again, a while later, is how this tenant counts, for instance with rows that our agent may not
-//! see: to wait for them would be to wait for ever.
+//! see: waiting for them would never end.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -56,7 +56,7 @@ impl Shortfalls {
         tracing::warn!(
             came,
             counted,
-            "HaloPSA counts more rows than it lists, again; the list is used as it is"
+            "HaloPSA again counts more rows than it lists; the list is used anyway"
         );
         None
     }

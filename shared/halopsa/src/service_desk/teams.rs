@@ -11,7 +11,7 @@ use halogard_domain::ids::TeamId;
 pub(crate) struct TeamNumbers(RwLock<BTreeMap<String, TeamId>>);
 
 impl TeamNumbers {
-    /// Takes in teams in place of those known before; none are no news.
+    /// Replaces the teams known before; an empty list changes nothing.
     pub(crate) fn learn<'a>(&self, teams: impl IntoIterator<Item = (&'a str, TeamId)>) {
         let teams: BTreeMap<String, TeamId> = teams
             .into_iter()

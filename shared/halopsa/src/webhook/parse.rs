@@ -72,7 +72,7 @@ impl<'de> Visitor<'de> for BatchVisitor {
     }
 }
 
-/// The message of a body that is no batch.
+/// The message of a body that is not a batch.
 fn parse_single(body: &[u8], now: Timestamp) -> Result<Vec<Message>, NotJson> {
     if let Ok(item) = serde_json::from_slice::<&RawValue>(body) {
         return Ok(vec![parse_item(item.get(), now)]);
@@ -82,7 +82,7 @@ fn parse_single(body: &[u8], now: Timestamp) -> Result<Vec<Message>, NotJson> {
     Ok(vec![unknown(body)])
 }
 
-/// The message that the notification in `text` leads to. What is no object is recorded by its digest.
+/// The message that the notification in `text` leads to. What is not an object is recorded by its digest.
 fn parse_item(text: &str, now: Timestamp) -> Message {
     match serde_json::from_str::<BatchItem<'_>>(text) {
         Ok(item) => item.message(now),
@@ -101,7 +101,7 @@ fn unknown(text: &[u8]) -> Message {
     })
 }
 
-/// The members of a notification that are used, as they stand in the body, and a digest of all others.
+/// The members of a notification that are used, as they are in the body, and a digest of all others.
 #[derive(Default)]
 struct BatchItem<'a> {
     id: Option<&'a RawValue>,

@@ -46,7 +46,7 @@ pub struct ActionRow {
     pub actionby_agent_id: Option<TechnicianId>,
 }
 
-/// A whole number; a value of any other form is none.
+/// A whole number; a value of any other form is ignored.
 fn lenient_integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     let read: Lenient<i64> = values::lenient(from, |json| values::integer(json))?;
     Ok(read.or_note("who_type", &mut Vec::new()))

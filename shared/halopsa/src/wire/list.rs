@@ -79,7 +79,7 @@ impl RawRows<'_> {
     }
 }
 
-/// A count of any form: one that is no number says nothing.
+/// A count of any form: one that is not a number says nothing.
 struct RecordCount(Option<u64>);
 
 impl<'de> Deserialize<'de> for RecordCount {

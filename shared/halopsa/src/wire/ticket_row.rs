@@ -144,7 +144,7 @@ impl From<TicketMembers> for TicketRow {
     }
 }
 
-/// Text; a value of any other form is none. Only searches need it, and a search does without.
+/// Text; a value of any other form is ignored. Only searches need it, and a search does without.
 fn any_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let value = Value::deserialize(from)?;
     Ok(values::text(value).ok().flatten())
@@ -168,7 +168,7 @@ impl TicketRow {
         self.last_update
     }
 
-    /// The row without a time of change after `latest`: a time in the future is none. Believed, it would
+    /// The row without a time of change after `latest`: a time in the future is ignored. Believed, it would
     /// count as newer than every change to come.
     #[must_use]
     #[cfg(feature = "client")]

@@ -1,4 +1,4 @@
-//! Changing a ticket, and reading what became of it.
+//! Changing a ticket, and reading the result.
 
 use super::*;
 use halogard_app::ports::ErrorCode;

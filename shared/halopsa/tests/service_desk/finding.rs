@@ -364,7 +364,7 @@ async fn a_sighting_says_as_much_as_its_row_does() {
         row(4242, "[LG-7586] Disk"),
         {"id": 4243},
         {"id": 4244, "status_id": 1, "client_id": 17, "last_update": "2026-05-02T09:00:41.043"},
-        // Everything but the time of its change: cannot be put in order, so it is no state.
+        // Everything but the time of its change: cannot be put in order, so it is not a state.
         {"id": 4245, "status_id": 1, "client_id": 17, "tickettype_id": 5},
         {"id": 4246, "status_id": 1, "client_id": 17, "tickettype_id": 5, "last_update": "1900-01-01T00:00:00"},
         {"id": 4247, "status_id": 1, "client_id": 17, "tickettype_id": 5, "lastupdate": "2026-05-02T09:00:41.043"}

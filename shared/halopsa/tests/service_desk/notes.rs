@@ -123,7 +123,7 @@ async fn the_author_of_a_note_is_we_a_machine_or_may_be_a_person() {
         (json!({"who": " SYSTEM ", "who_agentid": 0}), Automation),
         (json!({"who": "", "who_agentid": -1}), Automation),
         (json!({"who": "System", "who_agentid": 12}), Person),
-        // Agent 1 stands for "unassigned".
+        // Agent 1 means "unassigned".
         (json!({"who": "System", "who_agentid": 1}), Automation),
         (json!({"actionby_agent_id": 1}), Automation),
         (json!({}), Automation),

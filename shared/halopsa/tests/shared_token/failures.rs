@@ -7,7 +7,7 @@ use harness::{Harness, Outcome, all_answered, call, call_concurrently};
 
 use crate::harness;
 
-/// Waits until HaloPSA has had so many token requests.
+/// Waits until HaloPSA has had this many token requests.
 async fn wait_for_token_requests(harness: &Harness, count: usize) {
     while harness.token_requests() < count {
         tokio::task::yield_now().await;

@@ -421,7 +421,7 @@ impl Harness {
         Arc::new(client.with_source(Arc::new(ring)))
     }
 
-    /// So many cold clients.
+    /// This many cold clients.
     pub fn new_clients(&self, count: usize) -> Vec<Arc<TestClient>> {
         (0..count).map(|_| self.new_client()).collect()
     }

@@ -49,7 +49,7 @@ static LOG: LazyLock<Captured> = LazyLock::new(|| {
     captured
 });
 
-/// What somebody does to a record.
+/// What an attacker does to a record.
 type Change = fn(&mut SealedToken);
 
 /// Whether `needle` stands somewhere in `hay`.

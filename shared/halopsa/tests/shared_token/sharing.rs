@@ -147,7 +147,7 @@ async fn every_token_refused_at_once_leads_to_one_new_one() {
 }
 
 #[tokio::test]
-async fn a_token_that_somebody_replaced_meanwhile_is_taken_over() {
+async fn a_token_that_another_instance_replaced_is_adopted() {
     let harness = Harness::new();
     let (early, late) = (harness.new_client(), harness.new_client());
     for member in [&early, &late] {

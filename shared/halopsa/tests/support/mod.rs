@@ -191,7 +191,7 @@ impl OpeningGuard for AdmitAll {
     }
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that moves only when a test moves it.
 pub struct ManualClock(AtomicI64);
 
 impl Clock for ManualClock {

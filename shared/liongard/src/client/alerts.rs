@@ -30,7 +30,7 @@ impl TaskStream {
     ///
     /// # Errors
     ///
-    /// [`Error::Body`] when the answer as a whole is no list, [`Error::Transport`] when it breaks off. What
+    /// [`Error::Body`] when the answer as a whole is not a list, [`Error::Transport`] when it breaks off. What
     /// came before is part of a list that was not seen to its end.
     pub async fn next(&mut self) -> Result<Option<Tasks>, Error> {
         let mut arrived = Arrived::default();
@@ -63,7 +63,7 @@ impl<T: Transport> Client<T> {
     ///
     /// # Errors
     ///
-    /// As any read.
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
     pub async fn tasks(&self) -> Result<TaskStream, Error> {
         let call = LiongardRequest::to(route::TASKS);
         let body = self.open(&call, Reading::Stream).await?;
@@ -88,7 +88,7 @@ impl<T: Transport> Client<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Body`] when the answer is no number.
+    /// [`Error::Body`] when the answer is not a number.
     pub async fn task_count(&self) -> Result<u64, Error> {
         let call = LiongardRequest::to(route::TASK_COUNT);
         let TaskCount(count) = self.read(&call).await?;

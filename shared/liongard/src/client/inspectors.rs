@@ -38,7 +38,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Asks for a run of each of `launchpoints`; of none, nothing is sent. A success may be one in
-    /// part: look at the answer's errors.
+    /// part: check the answer's errors.
     ///
     /// Not safe to repeat: on `InDoubt` they may run. Which role may do this is not documented; a
     /// 403 says that the key's role is too low.
@@ -48,7 +48,7 @@ impl<T: Transport> Client<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Body`] when the answer is no JSON.
+    /// [`Error::Body`] when the answer is not JSON.
     pub async fn run_launchpoints(
         &self,
         launchpoints: &[LaunchpointId],
@@ -70,7 +70,7 @@ impl<T: Transport> Client<T> {
     /// The runs of a launchpoint, newest first; `None` where Liongard lists those of every launchpoint
     /// instead: there may be a million, which are not read. Safe to repeat.
     ///
-    /// Liongard is asked for these alone; whether it heeds that is not certain, so each row is looked at
+    /// Liongard is asked for these alone; whether it applies the filter is not certain, so each row is checked
     /// again, and one that does not name its launchpoint is left out. A list with too many of those is given
     /// up, and not asked for again.
     ///

@@ -1,4 +1,4 @@
-//! Reads that look at Liongard's own form of an answer, for the probe of its dialect.
+//! Reads that show Liongard's own form of an answer, for the probe of its dialect.
 
 use halogard_http::Transport;
 use http::header::LOCATION;
@@ -9,13 +9,12 @@ use super::{Client, Reading};
 use crate::origin;
 use crate::route::{LiongardRoute, PathEnding};
 
-/// The most of an answer that is looked at, in bytes: a list of everything may be a hundred megabytes.
+/// The most of an answer that is read, in bytes: a list of everything may be a hundred megabytes.
 const LOOKED_AT_BYTES_MAX: usize = 64 * 1024;
 
 /// What one read was answered with. A redirect is an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RawAnswer {
-    /// The status.
     pub(crate) status: u16,
     /// Where a redirect leads, as it says so.
     pub(crate) location: Option<String>,
@@ -34,12 +33,12 @@ impl RawAnswer {
         self.status >= 200 && self.status < 300
     }
 
-    /// The first sign of the body that is no blank.
+    /// The first character of the body that is not white space.
     pub(crate) fn first_sign(&self) -> Option<u8> {
         self.body.trim_ascii_start().first().copied()
     }
 
-    /// The body, if all of it was looked at.
+    /// The body, if all of it was read.
     pub(crate) fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
@@ -60,7 +59,7 @@ impl<T: Transport> Client<T> {
         self.observe_call(&call, ending).await
     }
 
-    /// Reads the timeline of `launchpoint` alone, as far as Liongard heeds that.
+    /// Reads the timeline of `launchpoint` alone, as far as Liongard applies the filter.
     pub(crate) async fn observe_timeline(&self, launchpoint: u64) -> Option<RawAnswer> {
         let route = crate::route::TIMELINE;
         let call = LiongardRequest::to(route).where_equal("Launchpoint/ID", launchpoint);

@@ -14,7 +14,7 @@ use crate::route::{LiongardRoute, PathEnding};
 pub(super) struct LiongardRequest {
     /// The endpoint.
     pub(super) route: LiongardRoute,
-    /// What stands in the place of `{…}` in its path.
+    /// What replaces `{…}` in its path.
     part: Option<String>,
     /// The query, unescaped.
     query: Vec<(&'static str, String)>,

@@ -54,7 +54,7 @@ impl MaskKind {
         }
     }
 
-    /// What stands in the place of it.
+    /// What replaces it.
     const fn mask(self) -> &'static str {
         match self {
             Self::Secret | Self::Token => "[secret]",
@@ -142,7 +142,7 @@ impl Masking {
 
     /// `text` without what is private.
     fn mask(&mut self, text: &str) -> String {
-        // What has a form comes first: a mail address with a customer's name in it is none any more without.
+        // What has a form comes first: a mail address is no longer recognised once a customer's name in it is masked.
         let words: Vec<String> = text
             .split_inclusive(char::is_whitespace)
             .map(|word| self.mask_word(word))

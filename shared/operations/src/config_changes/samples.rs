@@ -72,7 +72,7 @@ pub enum SamplesError {
     )]
     Form(#[from] serde_json::Error),
     /// It has none.
-    #[error("there is no sample in the file")]
+    #[error("the file has no sample")]
     Empty,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-/// Whose a thing is, and so who can mend it.
+/// Whose a thing is, and so who can fix it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckOwner {
@@ -77,7 +77,7 @@ checks! {
     HaloPsaBuild "halopsa.build" HaloPsa "HaloPSA says which build it is"
     AgentEnabled "halopsa.agent.enabled" HaloPsa "the agent of the application is enabled"
     AgentApiOnly "halopsa.agent.api_only" HaloPsa "the agent exists for the API only"
-    AgentLeastRights "halopsa.agent.least_rights" HaloPsa "the agent is no administrator"
+    AgentLeastRights "halopsa.agent.least_rights" HaloPsa "the agent is not an administrator"
     AgentTicketTypes "halopsa.agent.ticket_types" HaloPsa "the agent may open and edit tickets of each type"
     AgentTeams "halopsa.agent.teams" HaloPsa "the agent is a member of the teams that get tickets"
     AgentUnassigned "halopsa.agent.unassigned" HaloPsa "the agent sees unassigned tickets"

@@ -168,10 +168,10 @@ pub fn scopes_needed(mode: Mode) -> String {
 /// The rights as a document.
 #[must_use]
 pub fn permissions_document() -> String {
-    let mut text = "# Permissions\n\nWhat the credentials must be allowed, why, and what is seen without it. `halogard doctor` checks \
-                    each right\nthat has a check; the others show only when they are needed. Doctor asks for a token of its own, so a \
-                    mended right\nis seen at once; a running `serve` sees a mended scope with its next token. Generated from the checks: \
-                    `halogard\ndoctor --print-permissions` prints the same.\n"
+    let mut text = "# Permissions\n\nWhich rights the credentials need, why, and what happens without them. `halogard doctor` checks each \
+                    right\nthat has a check; the others show only when they are needed. Doctor requests its own token, so it sees a \
+                    right that you\nhave just granted; a running `serve` sees a new scope with its next token. Generated from the \
+                    checks: `halogard\ndoctor --print-permissions` prints the same.\n"
         .to_owned();
     let mut menu = "";
     for right in PERMISSIONS {

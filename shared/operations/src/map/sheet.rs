@@ -162,7 +162,7 @@ fn rows(text: &str) -> Result<Vec<SheetRow>, String> {
     let columns = reader.headers().map_err(named)?.clone();
     let wanted = ["environment", "client"];
     if let Some(missing) = wanted.iter().find(|name| !has_column(&columns, name)) {
-        return Err(format!("there is no column `{missing}`"));
+        return Err(format!("the column `{missing}` is missing"));
     }
     let mut rows = Vec::new();
     for record in reader.records() {

@@ -36,7 +36,7 @@ const PAUSE_REASON: &str =
 ///
 /// # Errors
 ///
-/// The file is none, or the store failed or is in use. The same import can be repeated.
+/// The file is not an export, or the store failed or is in use. The same import can be repeated.
 pub async fn import(
     store: &impl Store,
     file: impl BufRead + Send,
@@ -122,7 +122,7 @@ async fn begin(
                 "its form is {format_version}, and this version reads form {FORMAT_VERSION}"
             )));
         }
-        _ => return Err(odd("it is no header".to_owned())),
+        _ => return Err(odd("it is not a header".to_owned())),
     };
     if store.value(UNDER_WAY).await? != Some(at) {
         let installation = store.load_record::<Installation>(&Singleton).await?.value;
@@ -204,7 +204,7 @@ async fn put_link(
     }
 }
 
-/// The messages that have a worker look at the pair of `link`.
+/// The messages that have a worker reconcile the pair of `link`.
 fn reports(link: &Link) -> impl Iterator<Item = Outgoing> {
     let alert = Message::reconcile_alert(link.alert, Cause::Recovery);
     let ticket = link

@@ -31,7 +31,7 @@ use tempfile::TempDir;
 /// The time of every test.
 pub const NOW: Timestamp = Timestamp::from_millis(1_777_881_600_000);
 
-/// A clock that stands still.
+/// A clock that does not move.
 #[derive(Clone)]
 pub struct StoppedClock;
 
@@ -160,7 +160,7 @@ pub async fn filled_store() -> (Store<StoppedClock>, TempDir) {
     (store, folder)
 }
 
-/// So many seconds before [`NOW`].
+/// This many seconds before [`NOW`].
 pub fn before(seconds: i64) -> Timestamp {
     Timestamp::from_millis(NOW.as_millis() - seconds * 1000)
 }

@@ -69,14 +69,14 @@ impl SettingValues {
         self.with(values, SettingOrigin::Credential)
     }
 
-    /// Variables of this process that begin like a setting and are none, perhaps mistyped.
+    /// Variables of this process that begin like a setting and are not, perhaps mistyped.
     #[must_use]
     pub fn unknown_variables() -> Vec<String> {
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         Self::unknown_among(names)
     }
 
-    /// Those of `names` that begin like a setting and are none.
+    /// Those of `names` that begin like a setting and are not.
     fn unknown_among(names: impl IntoIterator<Item = String>) -> Vec<String> {
         let is_unknown = |name: &String| {
             let begins = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
@@ -188,7 +188,7 @@ mod tests {
         write("halogard_HALOPSA_CLIENT_SECRET", "from a folder\n");
         write("HALOPSA_CLIENT_ID", "alone");
         write("halogard_LIONGARD_ACCESS_KEY_ID", "loses");
-        write("halogard_README", "is no setting");
+        write("halogard_README", "is not a setting");
         let environment = SettingValues::of([("LIONGARD_ACCESS_KEY_ID", "variable")])
             .or_credentials(folder.path())
             .or([("HALOPSA_CLIENT_ID", "file")]);

@@ -71,7 +71,7 @@ struct ClientSecretBody {
     client_secret: String,
 }
 
-/// An access key, as somebody creates it in Liongard's user interface.
+/// An access key, as a person creates it in Liongard's user interface.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AccessKeyBody {

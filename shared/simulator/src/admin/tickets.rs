@@ -31,7 +31,6 @@ pub(super) struct ActorBody {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoteBody {
-    /// The text.
     note: String,
     /// The technician who acts.
     #[serde(default = "default_technician")]
@@ -42,7 +41,6 @@ pub(super) struct NoteBody {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StatusBody {
-    /// The status.
     status_id: i64,
     /// The technician who acts.
     #[serde(default = "default_technician")]
@@ -94,11 +92,9 @@ pub(super) struct PriorityBody {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LogTicketBody {
-    /// The customer.
     client_id: i64,
     /// The ticket type.
     tickettype_id: i64,
-    /// The title.
     summary: String,
     /// The description, as plain text.
     #[serde(default)]

@@ -71,7 +71,7 @@ pub(super) const SWITCHES: &[Switch] = &[
     },
     Switch {
         name: "untriaged-dropped",
-        fact: "what becomes of writes to a ticket that has not been triaged",
+        fact: "whether writes to a ticket that has not been triaged take effect",
         description: "In a ticket's first ten minutes, until a person acts on it, notes and changes other than the status are answered with success and dropped.",
         source: "a help-desk automation on a live tenant recorded it on many tickets",
         change: Change::Halo(|it| {
@@ -82,7 +82,7 @@ pub(super) const SWITCHES: &[Switch] = &[
     },
     Switch {
         name: "untriaged-late",
-        fact: "what becomes of writes to a ticket that has not been triaged",
+        fact: "whether writes to a ticket that has not been triaged take effect",
         description: "In a ticket's first ten minutes, until a person acts on it, notes and changes other than the status land three minutes after the answer.",
         source: "the same automation saw some of these writes land minutes later",
         change: Change::Halo(|it| {
@@ -339,7 +339,7 @@ pub(super) const SWITCHES: &[Switch] = &[
     Switch {
         name: "no-tenant",
         fact: "whether a token request names a tenant",
-        description: "There is none to name: the instance is the MSP's own.",
+        description: "The instance is the MSP's own and has no tenant name.",
         source: "a published workflow product signs in so on premises",
         change: Change::Halo(|it| it.tenant = None),
     },

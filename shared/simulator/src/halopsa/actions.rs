@@ -29,7 +29,6 @@ const NUMBERS: [&str; 7] = [
 pub(super) struct ActionDraft {
     /// The action to rewrite; `None` writes a new one.
     id: Option<i64>,
-    /// The ticket.
     ticket_id: i64,
     /// The outcome's id.
     outcome_id: i64,

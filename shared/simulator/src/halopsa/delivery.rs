@@ -14,7 +14,7 @@ const CONCURRENCY_MAX: usize = 16;
 /// The longest wait for a receiver's answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Posts due deliveries for ever. Spawn it; abort the task to stop.
+/// Posts due deliveries until it is aborted. Spawn it; abort the task to stop.
 pub async fn deliver_webhooks(halo: HaloPsa, client: reqwest::Client) {
     loop {
         let due = halo.take_due(halo.clock.now_millis());

@@ -19,7 +19,6 @@ struct ChangeEvent<'a> {
     action_id: Option<i64>,
     /// The agent who did it.
     author: &'a Author,
-    /// When.
     now: i64,
 }
 

@@ -72,7 +72,7 @@ pub(super) fn array_required() -> SimResponse {
     )
 }
 
-/// A POST whose body is no JSON.
+/// A POST whose body is not JSON.
 pub(super) fn unreadable() -> SimResponse {
     model_state(
         "",

@@ -214,7 +214,7 @@ pub struct TitleRule {
 pub struct Misconfigurations {
     /// The API's agent may do everything.
     pub agent_is_administrator: bool,
-    /// Teams that the API's agent is no member of although it works for the service desk.
+    /// Teams that the API's agent is not a member of although it works for the service desk.
     pub teams_without_agent: BTreeSet<String>,
     /// The API's agent does not see unassigned tickets of its teams.
     pub hides_unassigned: bool,

@@ -14,7 +14,6 @@ use super::webhooks::{EventBinding, Webhook};
 /// Who writes: a person, or an API application as its agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Author {
-    /// The agent.
     pub(super) agent_id: i64,
     /// The application's client id; `None` for a person at the screen.
     pub(super) application: Option<String>,
@@ -65,7 +64,6 @@ pub(super) struct AccessToken {
 /// The tenant's memory.
 #[derive(Debug)]
 pub(super) struct HaloState {
-    /// The switches.
     pub(super) settings: SimHaloSettings,
     /// Clients and the service desk's configuration.
     pub(super) world: World,

@@ -55,7 +55,6 @@ pub(crate) struct IntegrationTicket {
     pub(crate) application: String,
     /// The agent it works as.
     pub(crate) agent_id: i64,
-    /// The customer.
     pub(crate) client_id: i64,
     /// The ticket type.
     pub(crate) tickettype_id: i64,

@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 /// A ticket.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SimTicket {
-    /// Its number.
     pub(super) id: i64,
     /// One line.
     pub(super) summary: String,
@@ -15,7 +14,6 @@ pub(super) struct SimTicket {
     pub(super) details: String,
     /// The same with markup.
     pub(super) details_html: String,
-    /// The customer.
     pub(super) client_id: i64,
     /// The customer's site.
     pub(super) site_id: i64,
@@ -23,7 +21,6 @@ pub(super) struct SimTicket {
     pub(super) user_id: i64,
     /// The ticket type.
     pub(super) tickettype_id: i64,
-    /// The status.
     pub(super) status_id: i64,
     /// The priority's number.
     pub(super) priority_id: i64,
@@ -94,7 +91,6 @@ pub(super) struct Action {
     pub(super) agent_id: i64,
     /// The application that wrote it; empty for a person.
     pub(super) application: String,
-    /// When.
     pub(super) at: i64,
     /// Plain text.
     pub(super) note: String,

@@ -28,7 +28,7 @@ pub(super) struct FieldEntry {
 ///
 /// # Errors
 ///
-/// The vendor's refusal when the body is no JSON, no array, or holds something but objects.
+/// The vendor's refusal when the body is not JSON, is not an array, or contains something other than objects.
 pub(super) fn posted(call: &SimRequest) -> Result<Vec<Map<String, Value>>, SimResponse> {
     let Value::Array(items) = call.json().ok_or_else(refusal::unreadable)? else {
         return Err(refusal::array_required());
@@ -92,7 +92,7 @@ impl<'a> PostedItem<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Self::number`], for the first that is none.
+    /// As [`Self::number`], for the first that is not one.
     pub(super) fn check_numbers(&self, names: &[&str]) -> Result<(), SimResponse> {
         names
             .iter()
@@ -141,7 +141,7 @@ impl<'a> PostedItem<'a> {
     }
 }
 
-/// A whole number at `path`, or the complaint about what stands there instead.
+/// A whole number at `path`, or the complaint about the value there.
 fn whole_number(path: &str, value: &Value) -> Result<Option<i64>, SimResponse> {
     let complain = |what: String| {
         let complaint = format!(

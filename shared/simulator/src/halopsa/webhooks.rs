@@ -330,7 +330,6 @@ fn signature(secret: &str, body: &[u8], form: SignatureForm) -> String {
 /// One event bound to one webhook.
 #[derive(Clone, Debug)]
 pub(super) struct EventBinding {
-    /// Its number.
     pub(super) id: i64,
     /// The webhook it fires.
     pub(super) webhook_id: String,

@@ -35,7 +35,7 @@ pub struct AccessKeySpec {
     pub secret: String,
     /// What its owner may do.
     pub role: Role,
-    /// How long it lives; `None` for ever.
+    /// How long it lives; `None` without expiry.
     pub life: Option<Duration>,
 }
 
@@ -55,9 +55,7 @@ impl AccessKeySpec {
 /// A key, in force or not.
 #[derive(Clone, Debug)]
 pub(super) struct SimAccessKey {
-    /// Its id.
     id: String,
-    /// Its secret.
     secret: String,
     /// What its owner may do.
     role: Role,
@@ -166,7 +164,7 @@ impl LiongardState {
                 None => invalid_session(),
             });
         };
-        // A "Basic " prefix is no base64 and falls through here.
+        // A "Basic " prefix is not base64 and falls through here.
         let pair = STANDARD
             .decode(header.trim())
             .ok()

@@ -45,9 +45,7 @@ const NUMBER_OF_AN_EARLIER_SYSTEM: i64 = 1207;
 /// A stored alert.
 #[derive(Clone, Debug)]
 pub(super) struct SimAlert {
-    /// Its id.
     pub(super) id: i64,
-    /// The customer.
     pub(super) environment_id: i64,
     /// The launchpoint whose run raised it.
     pub(super) launchpoint_id: i64,

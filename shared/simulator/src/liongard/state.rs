@@ -15,13 +15,12 @@ use super::settings::SimLiongardSettings;
 
 /// The instance's memory.
 pub(super) struct LiongardState {
-    /// The switches.
     pub(super) settings: SimLiongardSettings,
     /// Environments, inspectors and launchpoints.
     pub(super) world: World,
-    /// Where each environment stands in the world's list.
+    /// The position of each environment in the world's list.
     environment_places: HashMap<i64, usize>,
-    /// Where each launchpoint stands in the world's list.
+    /// The position of each launchpoint in the world's list.
     launchpoint_places: HashMap<i64, usize>,
     /// The connected HaloPSA.
     pub(super) halo: Option<HaloPsa>,

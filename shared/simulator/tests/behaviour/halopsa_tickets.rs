@@ -181,7 +181,7 @@ async fn a_strict_tenant_finds_no_record_without_type_and_client() {
 }
 
 #[tokio::test]
-async fn closing_needs_somebody_assigned_and_says_so_in_a_bare_string() {
+async fn closing_requires_an_assigned_agent_and_says_so_in_a_bare_string() {
     let tenant = HaloHarness::stock().await;
     let id = tenant.create("a").await;
     let mut close = json!({ "id": id, "tickettype_id": 5, "client_id": 17, "status_id": 9 });

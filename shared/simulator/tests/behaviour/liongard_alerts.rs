@@ -1,4 +1,4 @@
-//! Alerts: read-only for everybody but Liongard.
+//! Alerts: only Liongard may write them.
 
 use std::time::Duration;
 

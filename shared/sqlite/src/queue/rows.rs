@@ -38,7 +38,7 @@ impl FromStr for Receipt {
     }
 }
 
-/// The text is no receipt of this queue.
+/// The text is not a receipt of this queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct InvalidReceipt;
 

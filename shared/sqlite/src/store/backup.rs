@@ -39,7 +39,7 @@ pub fn back_up(path: &Path, target: &Path) -> Result<(), OpenError> {
             source,
         });
     if copied.is_err() {
-        // What is left is no backup; a file that cannot be removed is refused the next time by its name.
+        // What is left is not a backup; a file that cannot be removed is refused the next time by its name.
         fs::remove_file(target).unwrap_or_default();
     }
     copied.map(drop)
@@ -51,7 +51,7 @@ pub fn back_up(path: &Path, target: &Path) -> Result<(), OpenError> {
 ///
 /// # Errors
 ///
-/// [`OpenError`] when a worker runs, `backup` is no store, or there is a store and `replace` is not set.
+/// [`OpenError`] when a worker runs, `backup` is not a store, or there is a store and `replace` is not set.
 pub fn put_back(
     backup: &Path,
     path: &Path,
@@ -69,7 +69,7 @@ pub fn put_back(
     open_private(&incoming).map_err(|source| files(&incoming, source))?;
     fs::copy(backup, &incoming).map_err(|source| files(backup, source))?;
     protect(&incoming);
-    // Refuses what is no store of ours, and brings an older one up to date, before the former one goes.
+    // Refuses what is not a store of ours, and brings an older one up to date, before the former one goes.
     drop(connect(&incoming, Migrate::Older)?);
     for suffix in BESIDE {
         remove(&beside(&incoming, suffix))?;

@@ -192,7 +192,7 @@ pub fn is_worker_running(path: &Path) -> Result<bool, OpenError> {
 }
 
 /// Whether the store in the file `path` holds secrets that its key has sealed. Opens the file for reading
-/// only; one that cannot be read, or is no store, holds none.
+/// only; one that cannot be read, or is not a store, holds none.
 #[must_use]
 pub fn has_secrets(path: &Path) -> bool {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -14,7 +14,7 @@ const SECRET_NAMES: [&str; 6] = [
     "authorization",
 ];
 
-/// What stands between a name and its value; the last two are `=` and `:` in a form or an address.
+/// The separator between a name and its value; the last two are `=` and `:` in a form or an address.
 const SIGNS: [&str; 4] = ["=", ":", "%3d", "%3a"];
 
 /// Schemes of `Authorization`.
@@ -96,7 +96,7 @@ fn is_token_char(c: char) -> bool {
 fn keep_run(run: &str) -> &str {
     /// Shorter runs are words, paths and numbers.
     const TOKEN_CHARS_MIN: usize = 20;
-    /// A long run of nothing but letters and digits is no word either.
+    /// A long run of nothing but letters and digits is not a word either.
     const UNBROKEN_CHARS_MIN: usize = 40;
     let digits = run.chars().filter(char::is_ascii_digit).count();
     let letters = run.chars().filter(char::is_ascii_alphabetic).count();

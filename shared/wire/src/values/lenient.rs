@@ -16,7 +16,7 @@ pub enum Lenient<T> {
     Odd,
 }
 
-/// An absent member is none.
+/// An absent member means none.
 impl<T> Default for Lenient<T> {
     fn default() -> Self {
         Self::Known(None)
@@ -36,7 +36,7 @@ impl<T> Lenient<T> {
     }
 }
 
-/// Reads a member with `read`, whatever stands there.
+/// Reads a member with `read`, whatever its value.
 ///
 /// # Errors
 ///
@@ -55,7 +55,7 @@ where
     Ok(read(&mut json).map_or(Lenient::Odd, Lenient::Known))
 }
 
-/// Reads an id, whatever stands there.
+/// Reads an id, whatever its value.
 ///
 /// # Errors
 ///
@@ -66,7 +66,7 @@ pub fn lenient_id<'de, D: Deserializer<'de>, I: From<u64>>(
     lenient(from, |json| id(json))
 }
 
-/// Reads text, whatever stands there.
+/// Reads text, whatever its value.
 ///
 /// # Errors
 ///
@@ -75,7 +75,7 @@ pub fn lenient_text<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<String
     lenient(from, |json| text(json))
 }
 
-/// Reads a flag, whatever stands there.
+/// Reads a flag, whatever its value.
 ///
 /// # Errors
 ///
@@ -84,7 +84,7 @@ pub fn lenient_flag<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<bool>,
     lenient(from, |json| flag(json))
 }
 
-/// Reads a time, whatever stands there.
+/// Reads a time, whatever its value.
 ///
 /// # Errors
 ///

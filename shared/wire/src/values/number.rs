@@ -60,7 +60,7 @@ impl Visitor<'_> for IntegerVisitor {
 ///
 /// # Errors
 ///
-/// A fraction, a number beyond 64 bits, and anything that is no number.
+/// A fraction, a number beyond 64 bits, and anything that is not a number.
 pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     from.deserialize_any(IntegerVisitor)
 }

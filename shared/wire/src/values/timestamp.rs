@@ -61,7 +61,7 @@ fn civil(text: &str) -> Option<(DateTime, Offset)> {
 ///
 /// # Errors
 ///
-/// Text of no known form, and a value that is no text.
+/// Text of no known form, and a value that is not text.
 pub fn timestamp<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
     from.deserialize_any(TimestampVisitor)
 }

@@ -279,7 +279,7 @@ impl State {
     }
 }
 
-/// Whether the request carries a signature of version 4; what it is worth is not looked at, for both
+/// Whether the request carries a signature of version 4; whether it is valid is not checked, for both
 /// sides of the comparison would pay for it alike.
 fn is_signed(request: &Request) -> bool {
     request

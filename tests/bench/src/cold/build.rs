@@ -72,7 +72,7 @@ impl BuildOutput {
     }
 
     /// The crates that are linked into a function: all that `cargo tree` names, and those of them that
-    /// are no macros of the compiler.
+    /// are not macros of the compiler.
     ///
     /// # Errors
     ///

@@ -47,7 +47,7 @@ impl<S: Read + Write> Connection<S> {
     ///
     /// # Errors
     ///
-    /// What comes is no request of the kind that is understood here.
+    /// What comes is not a request of the kind that is understood here.
     pub fn read(&mut self) -> io::Result<Option<Request>> {
         let Some(head_end) = self.read_head()? else {
             return Ok(None);

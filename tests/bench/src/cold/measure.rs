@@ -21,7 +21,7 @@ const WORKER: &str = "ticket-sync";
 /// Starts of each program before those that count: they bring the files into the page cache.
 const WARM_UPS: usize = 2;
 
-/// Starts of each program when memory is looked at; it hardly varies.
+/// Starts of each program when memory is measured; it hardly varies.
 const MEMORY_RUNS: usize = 9;
 
 /// Events in one measurement of the work an event costs.

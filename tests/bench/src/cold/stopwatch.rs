@@ -1,4 +1,4 @@
-//! The one place where the benchmark looks at a clock.
+//! The one place where the benchmark reads a clock.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -14,7 +14,7 @@ use super::workload::Network;
 /// Workers of the process.
 const WORKERS: usize = 20;
 
-/// A limiter of somebody else.
+/// Another project's limiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// The crate `governor`: 450 in five minutes, as its documentation suggests.

@@ -14,7 +14,7 @@ pub struct Network {
     pub name: &'static str,
     /// The median one-way delay in milliseconds; log-normal.
     median_ms: f64,
-    /// One message in so many takes up to two seconds longer.
+    /// One in this many messages takes up to two seconds longer.
     tail: Option<f64>,
 }
 

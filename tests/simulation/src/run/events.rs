@@ -126,8 +126,8 @@ impl Run {
             Event::Mend(alert) => {
                 let Some(id) = id(alert) else { return };
                 if liongard.clear_condition(id).is_ok() {
-                    reached("alert: mended");
-                    self.sim.core().oracle.mended(id, now);
+                    reached("alert: fixed");
+                    self.sim.core().oracle.fixed(id, now);
                 }
             }
             Event::Hide(alert) => {
@@ -141,12 +141,12 @@ impl Run {
                 let Some(ticket) = self.ticket_of(id) else {
                     return;
                 };
-                let mends = matches!(act, people::Act::MendAndClose | people::Act::Resolve);
-                if mends && !ticket.closed {
+                let fixes = matches!(act, people::Act::FixAndClose | people::Act::Resolve);
+                if fixes && !ticket.closed {
                     if liongard.clear_condition(id).is_err() {
                         return;
                     }
-                    self.sim.core().oracle.mended(id, now);
+                    self.sim.core().oracle.fixed(id, now);
                 }
                 let by = people::TECHNICIANS[alert % people::TECHNICIANS.len()];
                 people::act_on(&self.sim, &ticket, by, act);

@@ -150,7 +150,7 @@ impl Run {
         CONVERGES_WITHIN_MS + requests.saturating_mul(window) / limit
     }
 
-    /// Our own writes are no news: once both sides agree, nothing more is written.
+    /// Our own writes are not news: once both sides agree, nothing more is written.
     fn expect_quiet(&mut self) {
         // Groups of alerts report their numbers at intervals.
         if !self.story.is_followed_by_silence {

@@ -29,7 +29,7 @@ use crate::reconciler::Reconciler;
 /// The lease for opening tickets.
 const OPENING_LEASE: &str = "opening";
 
-/// How often an alert is looked at that waits because another installation opens the tickets.
+/// How often an alert is reconciled that waits because another installation opens the tickets.
 const YIELD_PAUSE: Duration = Duration::from_secs(300);
 
 /// The longest pause of a worker that finds the lease held by another.
@@ -159,7 +159,7 @@ struct OpeningClaims<'a, E: Env> {
 struct Opening {
     request: OpenRequest,
     claimed: Option<ClaimedLink>,
-    /// What became of it, once that is known.
+    /// How the opening ended, once that is known.
     outcome: Option<Result<OpenOutcome, PortError>>,
 }
 
@@ -194,7 +194,7 @@ impl<'a, E: Env> OpeningClaims<'a, E> {
         }
     }
 
-    /// What became of each ticket.
+    /// The outcome of each ticket.
     fn into_answers(self) -> BTreeMap<LinkKey, OpenAnswer> {
         let openings = self.openings.into_inner();
         let openings = openings.unwrap_or_else(PoisonError::into_inner);
@@ -232,7 +232,7 @@ impl<'a, E: Env> OpeningClaims<'a, E> {
         }
     }
 
-    /// Acquires or renews the claim of `opening`, and returns it with what became of that.
+    /// Acquires or renews the claim of `opening`, and returns it with the result.
     async fn claim(&self, mut opening: Opening) -> Opening {
         let claimed = match &opening.claimed {
             None => self.acquire(&opening.request).await,

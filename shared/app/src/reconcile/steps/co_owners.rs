@@ -52,7 +52,7 @@ impl<E: Env> Reconciler<E> {
 
     /// Enqueues the alerts that shared the ticket or share it now, if what they need to know of this
     /// one differs from what is stored. Enqueued before the save: a redundant reconciliation does no
-    /// harm, a missing one would leave a ticket open for ever.
+    /// harm, a missing one would leave a ticket open permanently.
     pub(in crate::reconcile) async fn enqueue_sharing(
         &self,
         session: &PairSession<'_>,

@@ -152,7 +152,7 @@ impl<E: Env> Reconciler<E> {
             installation: id,
             draft,
         };
-        self.heed_dialect().await;
+        self.follow_dialect().await;
         let OpenAnswer { claimed, outcome } = self
             .submit(session.open_request(ticket), session.batcher)
             .await?;

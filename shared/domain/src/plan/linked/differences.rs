@@ -78,7 +78,7 @@ pub enum DifferenceCause {
 }
 
 impl DifferenceCause {
-    /// Why the difference is no mistake; `None` when something is to be done.
+    /// Why the difference is not a mistake; `None` when something is to be done.
     #[must_use]
     pub const fn explanation(self) -> Option<&'static str> {
         match self {

@@ -12,7 +12,7 @@ use crate::client::{TicketDetail, TicketQuery};
 use crate::service_desk::{HaloServiceDesk, answers, tickets, unrecognised};
 use crate::wire::TicketRow;
 
-/// After so many numbers in a row without a ticket there is none after them: one may have been deleted,
+/// After this many numbers in a row without a ticket, no ticket follows: one may have been deleted,
 /// or belong to a client that the agent may not see.
 const UNASSIGNED_MIN: u32 = 2;
 
@@ -91,7 +91,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             answers.push(match row {
                 Some(row) => {
                     let fallback = tickets::opened(ticket, row.id, self.clock.now());
-                    // It is open, whatever becomes of a second look at it.
+                    // It is open, whatever a second read of it shows.
                     Ok(self.written(row, fallback).await)
                 }
                 None => {

@@ -89,7 +89,7 @@ fn unfit(field: &TicketField, value: &str) -> Option<String> {
         && !field.options.is_empty()
         && !field.options.iter().any(|option| option == value)
     {
-        return Some("is none of its options".to_owned());
+        return Some("is not one of its options".to_owned());
     }
     let length = i64::try_from(value.chars().count()).unwrap_or(i64::MAX);
     let most = field.characters_max.filter(|most| *most < length)?;

@@ -45,7 +45,7 @@ impl OneTemplate<'_> {
             };
             if technicians.iter().find(works).is_none() {
                 let thing = format!(
-                    "{} gives tickets to team {team:?}, which is no agent's first team",
+                    "{} gives tickets to team {team:?}, which is not the first team of any agent",
                     self.name()
                 );
                 let remedy = "Configuration → Teams & Agents → Agents: make agents members of it, or choose another team";
@@ -63,7 +63,7 @@ impl OneTemplate<'_> {
         self.report.done(CheckId::AgentTeams);
         let Some(membership) = own.teams.iter().find(|it| it.team == team) else {
             let thing = format!(
-                "the agent {:?} is no member of team {team:?}, to which {} gives tickets",
+                "the agent {:?} is not a member of team {team:?}, to which {} gives tickets",
                 own.name,
                 self.name()
             );
@@ -119,7 +119,7 @@ impl OneTemplate<'_> {
                 self.report
                     .warning(CheckId::TechnicianUsable, thing, remedy);
             } else if found.is_api_only {
-                let thing = format!("{what}, which exists for the API only and is no person");
+                let thing = format!("{what}, which is an API-only agent and not a person");
                 self.report
                     .warning(CheckId::TechnicianPerson, thing, remedy);
             }

@@ -254,7 +254,7 @@ impl Reader<'_> {
             let list =
                 |value: Option<Value>| value.and_then(|value| value["L"].as_array().cloned());
             let lists = list(first).zip(list(second));
-            let (first, second) = lists.ok_or("list_append of what is no list")?;
+            let (first, second) = lists.ok_or("list_append of something that is not a list")?;
             let whole = [first, second].concat();
             return Ok(Some(json!({ "L": whole })));
         }
