@@ -27,7 +27,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// middle sees a broken connection and not the answer, so up to here it may finish.
 const DROPPED_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 
-/// How long a sender whose delivery is refused may go on sending.
+/// How long a sender whose delivery is refused may keep sending.
 const REFUSED_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The memory for bodies.

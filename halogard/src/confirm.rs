@@ -21,7 +21,7 @@ pub struct ChangeOptions {
 /// Where systems name the account of the person at the terminal.
 const ACCOUNTS: [&str; 3] = ["USER", "LOGNAME", "USERNAME"];
 
-/// Asks whether to go on, unless `options` say so. Without a terminal there is no question: the command is
+/// Asks for confirmation, unless `options` give it. Without a terminal there is no question: the command is
 /// refused.
 pub fn confirm(options: &ChangeOptions, question: &str) -> anyhow::Result<bool> {
     if options.yes {

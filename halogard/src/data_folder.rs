@@ -38,7 +38,7 @@ pub fn open_or_create_store(folder: &Path) -> anyhow::Result<Store<SystemClock>>
 pub fn open_existing_store(folder: &Path) -> anyhow::Result<Store<SystemClock>> {
     let path = folder.join(STORE_FILE);
     if !path.exists() {
-        // Before a key is made for a store that is not there.
+        // Before a key is made for a store that does not exist.
         return Err(OpenError::NoStore { path }.into());
     }
     let key = store_key(folder)?;
@@ -62,7 +62,7 @@ pub fn is_serve_running(folder: &Path) -> anyhow::Result<bool> {
 pub fn back_up(folder: &Path, target: &Path, with_key: bool) -> anyhow::Result<()> {
     ensure!(
         !target.exists(),
-        "{} is there already; name another file",
+        "{} already exists; choose another file",
         target.display()
     );
     if with_key {
@@ -80,7 +80,7 @@ pub fn key_of_backup(backup: &Path) -> PathBuf {
     name.into()
 }
 
-/// Puts the copy `backup` in the place of the store in `folder`; says where the former one is. The next
+/// Replaces the store in `folder` with the copy `backup`; returns where the former one is. The next
 /// `serve` then looks for everything that was done since the copy was made, before it opens a ticket for an
 /// older alert.
 pub async fn restore(
@@ -94,7 +94,7 @@ pub async fn restore(
     }
     ensure!(
         replace || !store.exists(),
-        "there is a store in {} already; --replace puts the backup in its place and keeps it beside",
+        "{} already has a store; --replace replaces it with the backup and keeps the old store beside it",
         folder.display()
     );
     let of_backup = key_of_backup(backup);
@@ -137,7 +137,7 @@ pub fn forget_secrets(folder: &Path) -> anyhow::Result<()> {
     let path = folder.join(KEY_FILE);
     ensure!(
         !path.exists(),
-        "the key file {} is there, so the stored secrets are kept; start without --forget-secrets",
+        "the key file {} exists, so the stored secrets are kept; start without --forget-secrets",
         path.display()
     );
     Ok(halogard_sqlite::delete_secrets(&folder.join(STORE_FILE))?)

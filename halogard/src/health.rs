@@ -87,7 +87,7 @@ impl Health {
         }
     }
 
-    /// The start cannot go on until `reason` is over.
+    /// The start cannot continue until `reason` is over.
     pub fn starting(&self, reason: &str) {
         self.state().waits_for = Some(reason.to_owned());
     }

@@ -207,8 +207,8 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
                 let in_force = config_changes::in_force(&self.store).await?;
                 in_force.policy.with_context(|| {
                     format!(
-                        "no config was applied to the stack {} yet; `halogard config plan --stack {}` \
-                         begins to apply one",
+                        "no config was applied to the stack {} yet; start with `halogard config \
+                         plan --stack {}`",
                         stack.name(),
                         stack.name()
                     )

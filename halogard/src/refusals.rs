@@ -13,7 +13,7 @@ use tracing::warn;
 /// Time between two counts of one kind. A kind that was not refused for as long begins with a line again.
 const COUNT_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Senders that are counted by address, for each kind. A new one beyond that takes the place of the one
+/// Senders that are counted by address, for each kind. A new one beyond that replaces the one
 /// with the fewest refusals, so the worst sender is always among them.
 const SENDERS_MAX: usize = 64;
 

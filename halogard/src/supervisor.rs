@@ -1,5 +1,5 @@
 //! What the process says to the supervisor that started it: systemd (`Type=notify`), or another one that speaks
-//! its protocol. Without one nothing is said.
+//! its protocol. Without one nothing is sent.
 
 /// Deliveries are accepted from now on.
 pub fn ready() {

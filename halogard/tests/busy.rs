@@ -289,7 +289,7 @@ fn tickets_of(tickets: &[String], alert: i64) -> usize {
     tickets.iter().filter(|title| title.contains(&mark)).count()
 }
 
-/// Raises `alerts` alerts and goes on changing them until `done` is set; their numbers.
+/// Raises `alerts` alerts and keeps changing them until `done` is set; their numbers.
 fn rage(admin: &str, alerts: usize, done: &AtomicBool) -> Vec<i64> {
     let http = Http::new();
     let mut raised = Vec::new();

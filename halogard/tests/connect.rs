@@ -197,7 +197,7 @@ fn the_first_stage_that_fails_is_named_with_its_remedy_and_nothing_is_stored() {
     let ended = newcomer.give(&exchanged, &secrets);
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     assert!(
-        ended.stdout.contains("both addresses are exchanged"),
+        ended.stdout.contains("both addresses are swapped"),
         "{ended:?}"
     );
     assert!(!Path::new(&newcomer.bench.path("halogard.toml")).exists());

@@ -1,4 +1,4 @@
-//! `serve` is killed again and again at random moments, while both vendors go on working.
+//! `serve` is killed again and again at random moments, while both vendors keep working.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -26,7 +26,7 @@ const LIFE_MS: std::ops::Range<u64> = 50..600;
 /// minute.
 const PATIENCE: Duration = Duration::from_secs(420);
 
-/// What goes on at both vendors meanwhile.
+/// What happens at both vendors meanwhile.
 struct World<'a> {
     bench: &'a Bench,
     rng: StdRng,

@@ -229,7 +229,7 @@ fn replay_of_finished_work_writes_nothing_and_resync_reads_both_sides_anew() {
 
     let nothing = bench.operate("resync --status refused --yes");
     assert_code(&nothing, 0);
-    assert!(nothing.stdout.contains("no pair is meant"), "{nothing:?}");
+    assert!(nothing.stdout.contains("no pair matches"), "{nothing:?}");
     let usage = bench.operate("resync --yes");
     assert_code(&usage, 2);
 }
@@ -410,7 +410,7 @@ fn a_restored_backup_opens_no_second_ticket_and_verify_finds_no_difference() {
     assert_code(&bench.operate("backup copy.db --with-key"), 0);
     let again = bench.operate("backup copy.db");
     assert_code(&again, 1);
-    assert!(again.stderr.contains("is there already"), "{again:?}");
+    assert!(again.stderr.contains("already exists"), "{again:?}");
     // What the backup does not know.
     let after = bench.sim.raise(8802, "Stale Accounts");
     wait_in_sync(&bench, 2);

@@ -506,7 +506,7 @@ fn a_data_folder_that_cannot_be_used_is_refused_in_one_line() {
         &mut bench,
         "HALOGARD_DATA_DIR",
         "foreign",
-        &["halogard.db", "no database"],
+        &["halogard.db", "not a database"],
     );
 }
 

@@ -26,7 +26,7 @@ pub struct DialectRuns<'a> {
     pub failing: &'a [(&'a str, &'a str)],
 }
 
-/// What became of the tests under one set.
+/// The result of the tests under one set.
 struct SuiteRun {
     passed: usize,
     failed: Vec<String>,

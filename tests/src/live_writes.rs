@@ -10,7 +10,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-/// What became of a ticket that has not been triaged.
+/// Whether writes to a ticket that has not been triaged took effect.
 const TRIAGE: &str = "whether writes to a ticket that has not been triaged take effect";
 /// Whether reads lag.
 const READ_LAG: &str = "whether a read after a write shows it";

@@ -25,7 +25,7 @@ pub struct StoreActivity(Arc<Mutex<Activity>>);
 
 #[derive(Debug, Default)]
 struct Activity {
-    /// Times at which a message may be handed out again.
+    /// Times at which a message may be delivered again.
     due: BTreeSet<Timestamp>,
     journal: Vec<JournalEntry>,
     /// Calls that write, by what they write.
@@ -33,7 +33,7 @@ struct Activity {
 }
 
 impl StoreActivity {
-    /// When a message may next be handed out, after `now`.
+    /// When a message may next be delivered, after `now`.
     #[must_use]
     pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
         let mut activity = self.activity();

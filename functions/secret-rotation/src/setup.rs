@@ -69,7 +69,7 @@ impl Names {
     ///
     /// # Errors
     ///
-    /// [`RotationSetUpError::Missing`] names the first that is not there.
+    /// [`RotationSetUpError::Missing`] names the first one that is missing.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, RotationSetUpError> {
         let given = |name| get(name).filter(|value| !value.trim().is_empty());
         let required = |name: &'static str| given(name).ok_or(RotationSetUpError::Missing(name));

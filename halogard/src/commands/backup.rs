@@ -37,7 +37,7 @@ pub struct RestoreOptions {
     pub config: Option<PathBuf>,
 }
 
-/// Writes a copy of the store, while `serve` goes on.
+/// Writes a copy of the store while `serve` runs.
 pub fn backup(options: &BackupOptions) -> anyhow::Result<ExitCode> {
     let folder = data_dir(options.config.as_ref())?;
     data_folder::back_up(&folder, &options.file, options.with_key)?;
@@ -56,7 +56,7 @@ pub fn backup(options: &BackupOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Puts a copy in the place of the store.
+/// Replaces the store with a copy.
 pub async fn restore(options: &RestoreOptions) -> anyhow::Result<ExitCode> {
     let folder = data_dir(options.config.as_ref())?;
     let former = data_folder::restore(&folder, &options.file, options.replace).await?;

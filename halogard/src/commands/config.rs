@@ -83,7 +83,7 @@ fn init(path: &Path, mode: ModeName) -> anyhow::Result<()> {
     let mut file = match file {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             bail!(
-                "{} is there already; name another file, or edit that one",
+                "{} already exists; choose another file, or edit that one",
                 path.display()
             )
         }

@@ -311,7 +311,7 @@ async fn before_http(
     let host = asked.host_str().unwrap_or_default().to_owned();
     if product_of(&host) == Some(other) {
         let said = format!("{host} is an address of {other}, not of {vendor}");
-        let remedy = format!("give the address of {vendor} here; perhaps both are exchanged");
+        let remedy = format!("give the address of {vendor} here; perhaps both are swapped");
         let line = StageLine::failed(ConnectStage::Address, said, &remedy);
         connection.stages.push(line);
         return Ok((connection, true));
@@ -398,7 +398,7 @@ async fn name_exchanged_addresses<S: Store + Clone + 'static>(
     ] {
         if let Some(line) = connection.stages.last_mut() {
             line.said = format!("{found} answers at {}", connection.address);
-            line.remedy = "both addresses are exchanged: give each in the other's place".to_owned();
+            line.remedy = "both addresses are swapped: exchange them".to_owned();
         }
     }
     Ok(())

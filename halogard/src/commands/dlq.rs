@@ -227,7 +227,7 @@ fn write_list(list: &DeadLetterList, page: &mut TextPage) {
     if list.letters.is_empty() {
         let text = match list.total {
             0 => "no dead letters".to_owned(),
-            total => format!("none of the {total} dead letters is meant"),
+            total => format!("none of the {total} dead letters matches"),
         };
         page.line(Cell::new(text, Mood::Good));
         return;

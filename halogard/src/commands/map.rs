@@ -232,7 +232,7 @@ fn write_csv(file: &Path, map: &CustomerMap) -> anyhow::Result<ExitCode> {
     }
     ensure!(
         !file.exists(),
-        "{} is there already; name another file",
+        "{} already exists; choose another file",
         file.display()
     );
     std::fs::write(file, sheet).with_context(|| format!("{} cannot be written", file.display()))?;
@@ -255,7 +255,7 @@ fn write_page(answer: &MapAnswer, page: &mut TextPage) {
     let unmatched = shown(|state| matches!(state, MatchState::Unmatched { .. }));
     section(page, "without a match", unmatched);
     let tied = shown(|state| matches!(state, MatchState::Tied { .. }));
-    section(page, "ties, for a person to decide", tied);
+    section(page, "ties, for you to decide", tied);
     page.gap();
     page.line(sums_line(&answer.map));
     match (&answer.new_entries, &answer.written_to) {

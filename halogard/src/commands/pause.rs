@@ -168,7 +168,10 @@ fn to_come(text: Option<&str>) -> anyhow::Result<Option<Timestamp>> {
     };
     let now = SystemClock.now();
     let time = read_time(text, now, Direction::Future)?;
-    ensure!(time > now, "{text} is over already; name a time to come");
+    ensure!(
+        time > now,
+        "{text} is in the past; give a time in the future"
+    );
     Ok(Some(time))
 }
 
@@ -221,7 +224,7 @@ struct ChangePause<'a> {
     reason: Option<&'a String>,
 }
 
-/// What becomes of a pause.
+/// Whether a pause begins or ends.
 enum PauseChange {
     Begin {
         from: Option<Timestamp>,

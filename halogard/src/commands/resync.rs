@@ -142,7 +142,7 @@ fn waiting_filters() -> impl TypedValueParser<Value = WaitingFilter> {
     let any = PossibleValue::new("waiting").help("any cause");
     let one = |cause: WaitingCause| PossibleValue::new(cause.name()).help(cause.words());
     let before = PossibleValue::new(BEFORE_START)
-        .help("the alert was there before and is watched: a ticket is opened for it");
+        .help("the alert was already open and is watched: it gets a ticket now");
     let causes = WaitingCause::ALL.into_iter();
     let names = [any, before].into_iter().chain(causes.clone().map(one));
     PossibleValuesParser::new(names).map(move |name| {
@@ -165,7 +165,7 @@ fn write_plan(plan: &ResyncPlan, page: &mut TextPage) {
 fn write_queued(queued: &Queued, page: &mut TextPage) {
     if queued.pairs == 0 {
         page.line(Cell::new(
-            "no pair is meant; nothing was queued",
+            "no pair matches; nothing was queued",
             Mood::Caution,
         ));
         return;

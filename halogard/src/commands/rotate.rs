@@ -1,6 +1,6 @@
 //! `rotate`: an operator rotates a credential, on this machine or of a deployed stack.
 //!
-//! On one machine the command opens the store beside a running `serve`, which goes on working and
+//! On one machine the command opens the store beside a running `serve`, which keeps working and
 //! uses the new value by itself. So does a stack: its functions read its secrets, which hold the old
 //! value and the new one until all is done.
 

@@ -65,7 +65,7 @@ pub async fn import(options: &ImportOptions) -> anyhow::Result<ExitCode> {
     page::print(&answer, options.store.json, |answer, page| {
         write("imported", answer, page);
         page.line(
-            "everything is paused: stop the former installation, look for differences with `halogard verify`, then \
+            "everything is paused: stop the former installation, check for differences with `halogard verify`, then \
              `halogard resume`",
         );
     })?;

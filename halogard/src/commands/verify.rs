@@ -151,7 +151,7 @@ fn write(answer: &VerifyAnswer, page: &mut TextPage) {
     };
     page.line(Cell::new(
         format!(
-            "{}; {} differences that nothing explains",
+            "{}; {} differences without a known cause",
             counts.join("  "),
             answer.differences
         ),

@@ -260,7 +260,7 @@ impl StoreCommand for SendTest {
             let answer = webhooks::status(&desk, token, STATUS_DELIVERIES).await?;
             let Some(deliveries) = answer.deliveries else {
                 bail!(
-                    "HaloPSA took the request for a test and does not show its log of deliveries; look under {WEBHOOK_MENU}"
+                    "HaloPSA accepted the request for a test and does not show its log of deliveries; check {WEBHOOK_MENU}"
                 );
             };
             if let Some(delivery) = new_delivery(&before, &deliveries) {
@@ -430,7 +430,7 @@ fn write_log(log: &BothLogs, page: &mut TextPage) {
     match &log.deliveries {
         Some(deliveries) => write_deliveries(deliveries, page),
         None => page.line(Cell::new(
-            "  it shows no log of our webhook; `halogard webhook status` says whether it is there and may be seen",
+            "  it shows no log of our webhook; `halogard webhook status` says whether it exists and is visible",
             Mood::Dim,
         )),
     }

@@ -21,10 +21,10 @@ pub enum Signal {
     HangUp,
 }
 
-/// Names another program than the one that was built with the tests, such as that of a release.
+/// Names another program than the one built with the tests, such as that of a release.
 const TESTED: &str = "TESTED_HALOGARD";
 
-/// The program that was named in place of the one that was built with the tests.
+/// The program that was named instead of the one built with the tests.
 #[expect(
     clippy::disallowed_methods,
     reason = "how a test is run, no setting of the program"

@@ -167,7 +167,7 @@ impl<S: Records, C: Clock> Holder<S, C> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The clock of the ledger. On one machine it is the one that no step of the wall clock moves: a step
+    /// The clock of the ledger. On one machine, steps of the wall clock do not move it: a step
     /// forwards would free every slot early. Machines that share a store have no other clock in common than
     /// that of the platform they run on, which keeps it right.
     fn ledger_clock(&self) -> SteadyTime {

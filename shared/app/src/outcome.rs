@@ -56,13 +56,13 @@ pub enum Action {
     Parked,
     /// The alert closed before a ticket was opened.
     NotNeeded,
-    /// A person has taken the ticket in hand: assigned it, or filed it under something else.
+    /// A person has started to work on the ticket: assigned it, or filed it under something else.
     WorkSeen,
     /// HaloPSA says that it has no such ticket. It is read again before anything follows from that.
     TicketMissing,
     /// The ticket no longer exists.
     TicketDeleted,
-    /// A deleted ticket is there again, and is followed again.
+    /// A deleted ticket exists again, and is followed again.
     TicketRestored,
     /// Started the next ticket of a recurring alert.
     NextTicketStarted,
@@ -249,7 +249,7 @@ impl Outcome {
     }
 }
 
-/// What became of an inspector run.
+/// How an inspector run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InspectionOutcome {
     /// Liongard accepted the request to start it.
@@ -350,7 +350,7 @@ impl Lag {
     }
 }
 
-/// What became of one message.
+/// How processing one message ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Processed {
     /// How its processing ended.

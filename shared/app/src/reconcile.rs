@@ -303,7 +303,7 @@ impl<E: Env> Reconciler<E> {
                 {
                     outcome
                 }
-                // A conflict means starting over, whatever the plan came to.
+                // A conflict means starting over, whatever the result of the plan.
                 (saved, outcome) => saved.and(outcome),
             },
             actions: session.actions,

@@ -1,4 +1,4 @@
-//! What becomes of an authenticated delivery.
+//! How an authenticated delivery is processed.
 
 #![allow(
     clippy::unwrap_used,

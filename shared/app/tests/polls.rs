@@ -66,7 +66,7 @@ async fn of_a_list_that_does_not_end_in_time_the_beginning_is_queued() {
     let sent = bench.file.sent_to(Lane::Urgent).len();
     assert!((6..=12).contains(&sent), "{sent} alerts are queued");
 
-    // The next poll goes on with the others.
+    // The next poll continues with the others.
     *liongard.breaks_off_after.lock().unwrap() = None;
     let report = bench.reconciler.poll_alerts(Scope::Changed).await.unwrap();
     assert_eq!(sent + report.queued, 30);

@@ -1,4 +1,4 @@
-//! What becomes of a message: done, deferred, tried again, dead-lettered.
+//! How processing a message ends: done, deferred, retried, dead-lettered.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What a sweep queues, how far it says it has come, and how it goes on after it broke off.
+//! What a sweep queues, how far it reports to have read, and how it resumes after it was interrupted.
 
 #![allow(
     clippy::unwrap_used,

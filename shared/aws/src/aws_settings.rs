@@ -66,7 +66,7 @@ pub struct AwsSettings {
 /// Why we do not know how to reach AWS.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsSettingsError {
-    /// A setting is not there.
+    /// A setting is missing.
     #[error("{name} is missing; Lambda sets it, elsewhere set it by hand")]
     Missing {
         /// The environment variable.
@@ -91,7 +91,7 @@ pub enum AwsSettingsError {
     NoBundle {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The file of further roots holds none, or something else.

@@ -124,7 +124,7 @@ pub enum AwsError {
         /// What to make shorter.
         remedy: &'static str,
     },
-    /// A list goes on past every bound.
+    /// A list exceeds every bound.
     #[error("the list of {place} did not end after {pages} pages")]
     TooManyPages {
         /// The kind of record.
@@ -159,7 +159,7 @@ impl From<serde_json::Error> for DecodeError {
 }
 
 impl AwsError {
-    /// What `call` came to, where it failed.
+    /// The error of `call`, where it failed.
     pub(crate) fn of<E>(call: &'static str, error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -191,7 +191,7 @@ impl AwsError {
         }
     }
 
-    /// What `call` came to for one of the messages it was to send. `sender` says whose fault it is.
+    /// The error of `call` for one of the messages that it was to send. `sender` says whose fault it is.
     pub(crate) fn refused(
         call: &'static str,
         service_code: &str,
@@ -277,7 +277,7 @@ pub(crate) fn short(service_code: &str) -> &str {
     service_code.strip_prefix(prefix).unwrap_or(service_code)
 }
 
-/// What the service said, as far as it may be shown.
+/// The service's message, as far as it may be shown.
 fn shown_message(service_code: &str, message: Option<&str>) -> Option<String> {
     let message = message.filter(|_| !QUOTES_THE_REQUEST.contains(&service_code))?;
     let line: Vec<&str> = message.split_whitespace().collect();

@@ -168,7 +168,7 @@ pub enum ItemChange {
     Remove(Vec<String>),
 }
 
-/// What became of a conditional write.
+/// The result of a conditional write.
 pub enum SaveOutcome {
     /// It is stored, at this revision.
     Saved(Revision),
@@ -191,7 +191,7 @@ impl<C: Clock> Store<C> {
         Ok(answer.item)
     }
 
-    /// The items under `keys`, as far as they are there, as they are now.
+    /// The items under `keys`, as far as they exist, as they are now.
     /// Takes at most [`KEYS_MAX`] keys, each once.
     pub(crate) async fn items_under(&self, keys: Vec<Item>) -> Result<Vec<Item>, AwsError> {
         const CALL: &str = "DynamoDB BatchGetItem";

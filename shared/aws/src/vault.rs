@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::AwsError;
 
-/// The code for a secret, a version or a label that is not there.
+/// The code for a secret, a version or a label that does not exist.
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
 /// The code for a version that was made with another value.

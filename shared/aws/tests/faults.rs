@@ -1,4 +1,4 @@
-//! What becomes of calls that are throttled, refused, broken off or not answered.
+//! Calls that are throttled, refused, broken off or not answered.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

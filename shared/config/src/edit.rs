@@ -80,7 +80,7 @@ pub fn with_customers(text: &str, entries: &CustomerEntries) -> Result<String, E
     Ok(file.to_string())
 }
 
-/// `text` with these settings in `[settings]`, by their names in the file; those that are there are replaced.
+/// `text` with these settings in `[settings]`, by their names in the file; existing ones are replaced.
 ///
 /// # Errors
 ///
@@ -122,7 +122,7 @@ fn add_mapped(file: &mut DocumentMut, entries: &[CustomerEntry]) -> Result<(), E
     }
 }
 
-/// Entries of `client` that are there say from now on that they share it, too.
+/// Existing entries of `client` are marked as sharing it, too.
 fn say_shared(file: &mut DocumentMut, client: HaloClientId) -> Result<(), EditError> {
     let Some(customers) = file.get_mut("environments") else {
         return Ok(());

@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::members;
 
-/// What the template writes in place of a value that only the operator has.
+/// What the template writes instead of a value that only the operator has.
 pub const PLACEHOLDER: &str = "REPLACE-ME";
 
 /// How long a replaced value stays valid, unless the secret says otherwise: long enough that every

@@ -72,7 +72,7 @@ impl ConfigInForce {
         self.versions.iter().rev().nth(1)
     }
 
-    /// Whether `policy`, read from the text under `text`, is in force as it stands.
+    /// Whether `policy`, read from the text under `text`, is in force unchanged.
     #[must_use]
     pub fn is(&self, policy: &Policy, text: &str) -> bool {
         self.policy.as_ref() == Some(policy) && self.current().is_some_and(|it| it.text == text)

@@ -100,7 +100,7 @@ impl fmt::Display for SignedKey {
     }
 }
 
-/// Identifies an installation in the tickets that it opens; of two the one that was first used earlier is the
+/// Identifies an installation in the tickets that it opens; of two, the one first used earlier is the
 /// smaller: nine characters of time, three of the secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InstallationId(String);

@@ -70,7 +70,7 @@ pub struct Link {
     pub merged_tickets: Vec<TicketId>,
     /// Other alerts that have the same ticket, because people merged theirs into it.
     pub co_owners: Option<CoOwners>,
-    /// The title that HaloPSA gave the ticket in place of ours when it was opened, if it did.
+    /// The title that HaloPSA gave the ticket instead of ours when it was opened, if it did.
     pub replaced_title: Option<String>,
     /// Whether the ticket was found at another client than the alert's when a store was filled again. A
     /// person moved it there; nothing is written to it until it is at the alert's client again.
@@ -114,7 +114,7 @@ pub struct Link {
     pub initial: Option<InitialState>,
     /// How the ticket was first seen, if it was found and not opened.
     pub found: Option<FoundTicket>,
-    /// What showed that a person has taken the ticket in hand.
+    /// What showed that a person has started to work on the ticket.
     pub work: Option<WorkSign>,
     /// Why the pair needs no more work unless something changes.
     pub terminal_reason: Option<TerminalReason>,

@@ -100,7 +100,7 @@ impl Pauses {
         })
     }
 
-    /// Adds `pause` in place of an earlier one of the same scope and beginning, and drops those that are over at
+    /// Adds `pause`, which replaces an earlier one of the same scope and beginning, and drops those that are over at
     /// `now`; `false` when there are too many. A window to come ends no pause that holds already.
     pub fn add(&mut self, pause: Pause, now: Timestamp) -> bool {
         self.pauses.retain(|known| {

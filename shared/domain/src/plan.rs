@@ -33,13 +33,13 @@ pub enum Step {
     FollowMerge(TicketId),
     /// Read the ticket's current state.
     ReadTicket,
-    /// Follow the ticket again: it was deleted, and it is there.
+    /// Follow the ticket again: it was deleted, and it exists again.
     Resume,
     /// Make sure that the ticket is known as it is now, because it is to be written.
     RefreshTicket,
     /// Find out whether a person has worked on the ticket, as of now.
     CheckActivity,
-    /// Record that a person has taken the ticket in hand.
+    /// Record that a person has started to work on the ticket.
     RecordWork(WorkSign),
     /// Record that HaloPSA accepted a change and did not carry it out, unless its notes show that a person
     /// undid it.

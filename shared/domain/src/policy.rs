@@ -69,7 +69,7 @@ pub struct Policy {
     pub machine_applications: MachineApplications,
     /// How long records are kept.
     pub retention: Retention,
-    /// Which of the alerts that are there when a customer's alerts begin to get tickets get one; `None` where the
+    /// Which already-open alerts get tickets when ticketing starts for a customer; `None` where the
     /// operator has not chosen.
     pub tickets_for: Option<TicketsFor>,
     /// The same for single customers.

@@ -284,7 +284,7 @@ pub fn shared_closed_note_html(alert: &Alert, others_open: bool) -> String {
     )
 }
 
-/// The note about the closure of a ticket that Halogard closes. With `lead`, the ticket stands for
+/// The note about the closure of a ticket that Halogard closes. With `lead`, the ticket represents
 /// a group.
 #[must_use]
 pub fn closure_note(alert: &Alert, lead: Option<&LeaderState>) -> String {

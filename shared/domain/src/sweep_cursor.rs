@@ -141,7 +141,7 @@ impl FirstSweep {
     }
 }
 
-/// Where reading the list of all tickets that carry our key goes on.
+/// Where reading the list of all tickets that carry our key continues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "direction", rename_all = "snake_case")]
 pub enum KeyedListPlace {
@@ -157,7 +157,7 @@ pub enum KeyedListPlace {
         /// The first row of the page that was read last.
         first_row: Option<TicketId>,
     },
-    /// From the first page to the one that is empty, because HaloPSA does not count the list.
+    /// From the first page to an empty one, because HaloPSA does not count the list.
     Forwards {
         /// The page that is read next.
         page: u32,
@@ -198,7 +198,7 @@ impl KeyedListPlace {
         }
     }
 
-    /// Where reading goes on after the first page, which is read to learn how long the list is; `None` when
+    /// Where reading continues after the first page, which is read to learn how long the list is; `None` when
     /// it was the whole list. Otherwise the first page is read again, as the last one, if the list is read
     /// backwards.
     ///
@@ -224,7 +224,7 @@ impl KeyedListPlace {
         }
     }
 
-    /// Where reading goes on after the page at this place; `None` at the end.
+    /// Where reading continues after the page at this place; `None` at the end.
     ///
     /// # Errors
     ///

@@ -124,7 +124,7 @@ impl Link {
     }
 }
 
-/// What shows that a person has taken a ticket in hand.
+/// What shows that a person has started to work on a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkSign {
@@ -156,7 +156,7 @@ impl fmt::Display for WorkSign {
     }
 }
 
-/// What shows that a person has taken `ticket` in hand, if anything does.
+/// What shows that a person has started to work on `ticket`, if anything does.
 ///
 /// HaloPSA clears the assignment with some changes of the status, ours included, so an unassigned ticket
 /// shows nothing. A priority that the alert has or had is one that Halogard writes.

@@ -2,7 +2,7 @@
 //!
 //! HaloPSA's own page shows a resource server (`https://acme.halopsa.com/api`), an authorisation
 //! server (`https://acme.halopsa.com/auth`) and a tenant. People paste the host alone, the address
-//! of their browser, or one in the place of the other; all of that leads to the same two.
+//! of their browser, or one swapped with the other; all of that leads to the same two.
 
 use halogard_wire::input::{is_loopback, split_schemes, trimmed};
 use url::Url;

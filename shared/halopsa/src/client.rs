@@ -52,7 +52,7 @@ use token::{BearerToken, LoginState};
 /// The header in which some tenants say how many requests are left.
 const REMAINING: &str = "x-ratelimit-remaining";
 
-/// How long no request is sent when none is left and nothing more is said.
+/// How long no request is sent when none is left and HaloPSA names no pause.
 const USED_UP_PAUSE: Duration = Duration::from_secs(5);
 
 /// No wait is longer than this; one that would be was written under another clock.
@@ -248,7 +248,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         }
     }
 
-    /// Sends a call as it stands and brings the body of a success.
+    /// Sends a call unchanged and returns the body of a success.
     async fn fetch_with(
         &self,
         call: &HaloRequest,

@@ -74,7 +74,7 @@ pub enum Error {
     Token {
         /// What was wrong with the request.
         kind: TokenFailure,
-        /// What HaloPSA said.
+        /// HaloPSA's error message.
         message: Option<VendorMessage>,
     },
     /// HaloPSA answered with a status that is not a success.
@@ -86,7 +86,7 @@ pub enum Error {
         route: &'static str,
         /// The status.
         status: StatusCode,
-        /// What HaloPSA said.
+        /// HaloPSA's error message.
         message: Option<VendorMessage>,
         /// Whether the body has a form in which HaloPSA itself refuses. A proxy in front of it has
         /// others.
@@ -290,7 +290,7 @@ impl Error {
         }
     }
 
-    /// What HaloPSA said when it refused.
+    /// HaloPSA's message when it refused.
     #[must_use]
     pub fn message(&self) -> Option<&VendorMessage> {
         match self {

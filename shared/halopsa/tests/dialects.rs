@@ -457,7 +457,7 @@ async fn a_webhook_is_changed_as_a_whole_and_read_back() {
             json!("planted-new-value"),
         ),
         (WebhookAuthKind::Hmac, hmac, json!("planted-new-value")),
-        // What HaloPSA shows blank in place of a secret is not written back.
+        // A blank that HaloPSA shows instead of a secret is not written back.
         (WebhookAuthKind::PathToken, url, Value::Null),
     ];
     for (kind, members, password) in table {

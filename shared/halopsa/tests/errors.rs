@@ -1,4 +1,4 @@
-//! From what came back to what may follow.
+//! From a response to what may follow it.
 
 #![allow(
     clippy::unwrap_used,

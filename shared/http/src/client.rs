@@ -187,7 +187,7 @@ struct Pool {
 }
 
 impl HttpClient {
-    /// The connections, none of them idle for long by the wall clock. What is under way on the others goes on.
+    /// The connections, none of them idle for long by the wall clock. What is in progress on the others continues.
     fn http(&self) -> reqwest::Client {
         let now = (self.setup.settings.wall_clock)();
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);

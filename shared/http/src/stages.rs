@@ -23,12 +23,12 @@ pub enum ConnectionStage {
     Tls,
 }
 
-/// A certificate that is valid for longer is not told apart from one that is valid for so many days.
+/// A certificate that is valid for longer counts as valid for this many days.
 pub const CERTIFICATE_DAYS_MAX: u32 = 1000;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What became of a stage: what was seen, or why it failed.
+/// The result of a stage: what was seen, or why it failed.
 pub type StageOutcome = Result<String, String>;
 
 /// Connects to `host`, trusting `roots`, and returns the result of each stage; if a stage failed, it is the last.

@@ -31,7 +31,7 @@ struct RecordBatch<'a, P: Platform> {
     failure: Option<FunctionError>,
 }
 
-/// What became of a batch as a whole.
+/// The result of a batch as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BatchOutcome {
     /// Its messages were processed, each with an outcome of its own.

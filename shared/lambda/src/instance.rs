@@ -95,8 +95,8 @@ pub struct Invocation<P: Platform> {
 pub enum NotReady {
     /// The operator has applied no config yet.
     #[error(
-        "no config was applied yet, or another version of Halogard applied it; `halogard config plan --stack NAME` \
-         begins to apply one"
+        "no config was applied yet, or another version of Halogard applied it; start with `halogard config plan \
+         --stack NAME`"
     )]
     NotConfigured,
     /// The config could not be read.

@@ -47,7 +47,7 @@ async fn depth(bench: &Bench) -> u64 {
     bench.store.depth(Lane::Urgent).await.unwrap()
 }
 
-/// How often each record has been handed out.
+/// How often each record has been delivered.
 fn receive_counts(records: &[SqsMessage]) -> Vec<&str> {
     let counts = records
         .iter()

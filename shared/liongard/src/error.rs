@@ -63,7 +63,7 @@ pub enum Error {
         method: Method,
         /// The endpoint's template.
         route: &'static str,
-        /// What Liongard said.
+        /// Liongard's error message.
         message: Option<VendorMessage>,
     },
     /// Liongard answered with another status that is not a success.
@@ -75,7 +75,7 @@ pub enum Error {
         route: &'static str,
         /// The status.
         status: StatusCode,
-        /// What Liongard said.
+        /// Liongard's error message.
         message: Option<VendorMessage>,
         /// How long it asked us to stay away, between 1 and 300 seconds.
         retry_after: Option<Duration>,
@@ -195,7 +195,7 @@ impl Error {
         }
     }
 
-    /// What Liongard said when it refused.
+    /// Liongard's message when it refused.
     #[must_use]
     pub fn message(&self) -> Option<&VendorMessage> {
         match self {

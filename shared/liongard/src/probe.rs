@@ -119,11 +119,11 @@ struct SourceAnswers {
     slashed_record: Option<RawAnswer>,
     /// The same alert without.
     plain_record: Option<RawAnswer>,
-    /// An alert that is not there, at an address of the form that was found.
+    /// An alert that does not exist, at an address of the form that was found.
     missing: Option<RawAnswer>,
     /// The words of statuses, each pair once.
     words: Vec<LookupValue>,
-    /// The runs of a launchpoint that is not there.
+    /// The runs of a launchpoint that does not exist.
     no_timeline: Option<RawAnswer>,
     /// The runs of the HaloPSA inspector, where the timeline is filtered.
     runs: Vec<TimelineRow>,

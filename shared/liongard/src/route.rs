@@ -1,7 +1,7 @@
 //! The endpoints this crate speaks to, each spelled as the vendor's description spells it.
 //!
 //! `GET /launchpoints/{LaunchpointID}/run` is missing on purpose: it runs an inspector, and what
-//! runs something is not a GET here. `POST /launchpoints/run` does the same and says what came of it.
+//! runs something is not a GET here. `POST /launchpoints/run` does the same and returns the result.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,7 +57,7 @@ impl LiongardRoute {
         }
     }
 
-    /// The path below the origin with `part` in the place of `{…}`.
+    /// The path below the origin, with `part` for `{…}`.
     ///
     /// A GET ends in a slash, unless `ending` says otherwise: without one Liongard answers collection roots
     /// with a redirect, and some clients lost the key on the way.

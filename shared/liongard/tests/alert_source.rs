@@ -529,7 +529,7 @@ fn run(id: u64, members: Value) -> Value {
     row
 }
 
-/// A run that came to a good end.
+/// A run that succeeded.
 fn good(id: u64) -> Value {
     run(
         id,

@@ -138,7 +138,7 @@ async fn an_address_that_is_only_found_without_its_slash_is_asked_for_so_from_th
             let row = harness.client.task(ALERT).await.unwrap();
             assert_eq!(row.unwrap().id, ALERT);
         }
-        // Once the form is known, what is not found is not there.
+        // Once the form is known, what is not found does not exist.
         assert_eq!(harness.client.task(AlertId::new(9)).await.unwrap(), None);
         assert_eq!(
             paths(&harness),

@@ -203,7 +203,7 @@ fn contents(files: &BTreeMap<String, String>, masked: &BTreeMap<MaskKind, usize>
     let mut text =
         "This archive was made by `halogard support-bundle`. It was not sent anywhere.\n\n"
             .to_owned();
-    text.push_str("What is in it: ids of alerts, tickets, environments; times; codes; what the vendors said.\n");
+    text.push_str("What is in it: ids of alerts, tickets, environments; times; codes; the vendors' messages.\n");
     for (name, content) in files {
         text.push_str(&format!("  {name}  {} bytes\n", content.len()));
     }

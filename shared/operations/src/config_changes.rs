@@ -170,7 +170,7 @@ pub struct ConfigHistory {
     pub versions: Vec<VersionLine>,
 }
 
-/// What became of a config that was to come into force.
+/// Whether a config came into force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PutInForce {
     /// Its number.
@@ -187,21 +187,21 @@ pub enum ConfigChangeError {
     Store(#[from] PortError),
     /// Another config is in force than the plan was made against.
     #[error(
-        "the plan is stale: the config in force is another one by now, {}; plan again",
+        "the plan is stale: the config in force has changed, {}; plan again",
         described(in_force.as_ref())
     )]
     StaleInForce {
         /// The version in force now.
         in_force: Option<VersionLine>,
     },
-    /// The file is not the one that was planned.
-    #[error("the plan is stale: the file is not the one that was planned; plan again")]
+    /// The file differs from the planned one.
+    #[error("the plan is stale: the file differs from the planned one; plan again")]
     StaleFile,
     /// Another change came between.
     #[error("another config was applied at the same moment; plan again")]
     Conflict,
     /// There is nothing to go back to.
-    #[error("no earlier config is known; `halogard config history` lists those that are")]
+    #[error("no earlier config is known; `halogard config history` lists the known ones")]
     NothingBefore,
     /// The history names no such version.
     #[error("no version {0} is known; `halogard config history` lists the known ones")]
@@ -280,7 +280,7 @@ pub async fn plan_with<S: Store>(
 ///
 /// # Errors
 ///
-/// What became stale, or the store cannot be read.
+/// What is stale, or the store cannot be read.
 pub async fn is_due(
     store: &impl Records,
     planned: PlanDigest,

@@ -55,23 +55,23 @@ impl ConnectStage {
                 "check the spelling of the host, and that this machine resolves names (docs/network.md)"
             }
             Self::Tcp => {
-                "allow this machine to connect to the host by port 443; a firewall or a content filter may be between \
+                "allow this machine to connect to the host by port 443; a firewall or a content filter may block it \
                  (docs/network.md)"
             }
             Self::Tls => {
-                "a certificate of a private authority, or of a filter that reads along, is trusted with \
-                 HALOGARD_CA_FILE; this machine's clock must be right"
+                "set HALOGARD_CA_FILE to trust a private authority, or a filter that opens \
+                 TLS; check this machine's clock"
             }
             Self::Http => {
                 "try again; if it persists, check the vendor's status page, and whether a content filter answers"
             }
             Self::Vendor => "check the address: something else answers there",
-            Self::Credential => "check id and secret; each is shown once, when it is made",
+            Self::Credential => "check id and secret; each is shown only once, when it is created",
         }
     }
 }
 
-/// What became of a stage.
+/// The result of a stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StageLine {
     /// Which one.

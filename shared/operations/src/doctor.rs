@@ -126,7 +126,7 @@ async fn everything_in_halopsa<D: ServiceDeskCatalog>(
         Some(true) => report.warning(
             CheckId::OwnIntegration,
             "HaloPSA's own Liongard integration is on: it writes clients and assets, as Halogard may".to_owned(),
-            "use one of both: Configuration → Integrations → Liongard",
+            "use only one of them: Configuration → Integrations → Liongard",
         ),
         Some(false) => report.done(CheckId::OwnIntegration),
         None => report.cannot_tell(

@@ -158,13 +158,13 @@ pub async fn alerts_of(
 fn unknown(subject: &Subject) -> String {
     match subject {
         Subject::Alert(alert) => format!(
-            "Halogard has no record of alert {alert}: it is hidden or closed since before Halogard began, Liongard's \
+            "Halogard has no record of alert {alert}: it is hidden, or was closed before Halogard started, Liongard's \
              list has not named it yet, or its record is older than the retention; `halogard status` says when \
              Liongard was last read"
         ),
         Subject::Ticket(ticket) => format!(
             "ticket #{ticket} belongs to no alert: another person or application opened it; `halogard link ALERT \
-             '#{ticket}'` makes it an alert's ticket"
+             '#{ticket}'` links it to an alert"
         ),
         Subject::Number(number) => format!(
             "no alert has the number {number}; the id of an alert is part of its address in Liongard"
@@ -237,7 +237,7 @@ fn state(link: &Link, policy: &Policy, waiting: Option<&WaitingPair>, now: Times
         PairStatus::AwaitingLiongard => "the ticket is closed; an inspection is awaited",
         PairStatus::InStorm => "shares the ticket of its storm",
         PairStatus::TicketDeleted => {
-            "the ticket was deleted; another one is opened when the alert closes and comes back"
+            "the ticket was deleted; another one is opened when the alert closes and opens again"
         }
         PairStatus::WatchedOnly => "watched only: the config wants no ticket for it",
         _ => "work is under way",
@@ -339,7 +339,7 @@ fn no_ticket_because(link: &Link, alert: &Alert, policy: &Policy) -> Option<Stri
                     .to_owned(),
             ),
             _ => Some(format!(
-                "it was there before its customer got tickets, and [start] wants none for such alerts: it is \
+                "it was open before its customer got tickets, and [start] wants no tickets for such alerts: it is \
                  watched; `halogard resync {}` opens one",
                 alert.id
             )),

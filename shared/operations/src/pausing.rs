@@ -48,7 +48,7 @@ pub async fn list(store: &impl Records, now: Timestamp) -> Result<PauseList, Por
     Ok(answer(&stored.value, now))
 }
 
-/// Adds `pause`, in place of an earlier one of the same scope.
+/// Adds `pause`, which replaces an earlier one of the same scope.
 ///
 /// # Errors
 ///
@@ -136,8 +136,8 @@ fn answer(pauses: &Pauses, now: Timestamp) -> PauseList {
 pub fn in_words(scope: PauseScope) -> String {
     match scope {
         PauseScope::All => "everything".to_owned(),
-        PauseScope::Vendor(Vendor::HaloPsa) => "everything that asks HaloPSA".to_owned(),
-        PauseScope::Vendor(Vendor::Liongard) => "everything that asks Liongard".to_owned(),
+        PauseScope::Vendor(Vendor::HaloPsa) => "all requests to HaloPSA".to_owned(),
+        PauseScope::Vendor(Vendor::Liongard) => "all requests to Liongard".to_owned(),
         PauseScope::Customer(environment) => format!("the customer of environment {environment}"),
         PauseScope::Alert(alert) => format!("alert {alert}"),
     }

@@ -472,7 +472,7 @@ async fn findings(
         let count = pairs.reported_tickets.len();
         findings.push(format!(
             "{count} tickets carry the key of an alert whose ticket they are not, such as #{ticket} of alert {alert}; \
-             `halogard explain {alert}` shows the story"
+             `halogard explain {alert}` shows its history"
         ));
     }
     Ok(findings)

@@ -111,7 +111,7 @@ pub enum TransferError {
     /// The file ends early.
     #[error("the file ends after {lines} lines, before its last line: the export was interrupted")]
     Truncated {
-        /// The lines that are there.
+        /// The existing lines.
         lines: u64,
     },
     /// The store is in use.

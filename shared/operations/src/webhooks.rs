@@ -202,7 +202,7 @@ pub async fn status<W: WebhookSetup>(
 ///
 /// # Errors
 ///
-/// [`WebhookSetupError`]. What was done before stays, and the next run goes on from there.
+/// [`WebhookSetupError`]. What was done before stays, and the next run continues from there.
 pub async fn install<W: WebhookSetup>(
     desk: &W,
     token: &str,

@@ -137,7 +137,7 @@ async fn a_stale_plan_is_refused_by_name_and_one_that_was_carried_out_is_done() 
 
     let other_file = bench.is_due(planned, &theirs).await.unwrap_err();
     assert!(matches!(other_file, ConfigChangeError::StaleFile));
-    assert!(other_file.to_string().contains("the file is not the one"));
+    assert!(other_file.to_string().contains("the file differs"));
 
     bench.put(&theirs, VersionOrigin::Edited).await;
     let stale = bench.is_due(planned, &mine).await.unwrap_err();

@@ -219,7 +219,7 @@ fn a_sheet_with_mistakes_is_refused_with_every_line() {
         ("environment,client\n1,x\n", "line 2: `client` holds no id"),
         (
             "environment,client\n1,5\n1,6\n",
-            "line 3: environment 1 is there twice",
+            "line 3: environment 1 appears twice",
         ),
         (
             "environment,client,ignore\n1,5,yes\n",

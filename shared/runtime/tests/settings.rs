@@ -120,12 +120,12 @@ fn an_error_is_one_line_with_the_remedy() {
         ),
         (
             &[("HALOPSA_WEBHOOK_USERNAME", "halo")],
-            "HALOPSA_WEBHOOK_PASSWORD is missing, though there is a user name; write the one that is \
+            "HALOPSA_WEBHOOK_PASSWORD is missing, though there is a user name; write the value that is \
              entered at the webhook in HaloPSA",
         ),
         (
             &[("HALOPSA_WEBHOOK_PASSWORD", "a-password-long-enough")],
-            "HALOPSA_WEBHOOK_USERNAME is missing, though there is a password; write the one that is \
+            "HALOPSA_WEBHOOK_USERNAME is missing, though there is a password; write the value that is \
              entered at the webhook in HaloPSA",
         ),
         (

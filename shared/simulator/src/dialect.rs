@@ -32,7 +32,7 @@ pub enum Change {
 pub struct Switch {
     /// Its name on the command line.
     pub name: &'static str,
-    /// The uncertain fact. Of two switches for the same fact, the one that is named last counts.
+    /// The uncertain fact. Of two switches for the same fact, the last one counts.
     pub fact: &'static str,
     /// What the simulators do with the switch.
     pub description: &'static str,
@@ -117,7 +117,7 @@ impl Dialect {
         }
     }
 
-    /// Adds a switch in place of an earlier one for the same fact.
+    /// Adds a switch, which replaces an earlier one for the same fact.
     fn add(&mut self, switch: &'static Switch) {
         self.switches.retain(|earlier| earlier.fact != switch.fact);
         self.switches.push(switch);

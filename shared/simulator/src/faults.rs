@@ -17,7 +17,7 @@ pub enum Fault {
     RefuseConnection,
     /// 429 before any effect, with the header's text where one is given.
     Status429 {
-        /// Text of `Retry-After`, sent as it stands.
+        /// Text of `Retry-After`, sent unchanged.
         #[serde(default)]
         retry_after: Option<String>,
     },
@@ -139,7 +139,7 @@ impl Faults {
         self.schedule().by_ordinal.insert(ordinal, fault);
     }
 
-    /// Injects faults at random from now on, in place of the rates set before.
+    /// Injects faults at random from now on; replaces the rates set before.
     pub fn set_random(&self, odds: Vec<FaultRate>) {
         self.schedule().random = odds;
     }

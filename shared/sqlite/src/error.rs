@@ -140,7 +140,7 @@ pub enum OpenError {
     Files {
         /// Which one.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The file is not a SQLite database, or its beginning is damaged.

@@ -41,7 +41,7 @@ pub enum KeyError {
     File {
         /// The key file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The operating system gave no random numbers.

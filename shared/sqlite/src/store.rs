@@ -246,7 +246,7 @@ impl<C> Clone for Store<C> {
     }
 }
 
-/// What came of an attempt to write.
+/// The result of an attempt to write.
 enum Attempt<T, E> {
     /// The transaction ended.
     Ended(Result<T, E>),

@@ -305,7 +305,7 @@ async fn a_file_that_another_process_holds_suspends_the_call_and_not_its_thread(
         let (store, message) = (store.clone(), message());
         async move { store.send(Lane::Urgent, &[message]).await }
     });
-    // One that gives up does nothing, now or later; reading goes on.
+    // One that gives up does nothing, now or later; reading continues.
     for _ in 0..3 {
         let messages = [message()];
         let sent = store.send(Lane::Urgent, &messages);

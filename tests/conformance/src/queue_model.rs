@@ -48,7 +48,7 @@ pub async fn five_hundred_random_steps_agree_with_a_model<B: QueueFixture>(fixtu
 struct Model {
     /// Messages by alert; every message is about an alert of its own.
     messages: BTreeMap<u64, Expected>,
-    /// Alerts of dead letters, and how often each had been handed out.
+    /// Alerts of dead letters, and how often each had been delivered.
     dead: BTreeMap<u64, u32>,
     /// Receipts that were settled or overtaken.
     void: Vec<(Lane, String)>,
@@ -223,7 +223,7 @@ impl<Q: WorkQueue> Trial<Q> {
 }
 
 impl Model {
-    /// Notes that `delivery` was handed out, if that was right.
+    /// Notes that `delivery` was made, if that was right.
     fn hand_out(&mut self, lane: Lane, now: Timestamp, visibility: Duration, delivery: Delivery) {
         let alert = alert_of(&delivery);
         let message = self.messages.get_mut(&alert);

@@ -264,7 +264,7 @@ fn respond(asked: &ReceivedRequest, shared: &Shared) -> Option<String> {
     })
 }
 
-/// An event as it is handed out.
+/// An event as it is delivered.
 fn handed(event: &Event) -> String {
     let deadline = since_1970() + event.time_left;
     format!(

@@ -38,7 +38,7 @@ pub struct Options {
     trace: Option<u64>,
 }
 
-/// What came of one story in one shape.
+/// The result of one story in one shape.
 #[derive(Debug, Serialize)]
 struct Tried {
     story: &'static str,

@@ -177,7 +177,7 @@ impl Run {
         };
         let (name, crash_name) = member.role.names();
         if member.role == Role::Program {
-            // What was in hand when it stopped is worked on again.
+            // What it was processing when it stopped is processed again.
             let requeued = self.store().requeue_in_flight();
             requeued.expect("the store is in order");
             self.signal = WorkSignal::default();

@@ -1,7 +1,7 @@
-//! The seeded scheduler: which task goes on, and when time passes.
+//! The seeded scheduler: which task continues, and when time passes.
 //!
 //! Every task of the bundle runs here, on one thread and on virtual time. A task waits for nothing but a
-//! [`Pause`], so each vendor call and each store access is a place where another task may go on first. Which
+//! [`Pause`], so each vendor call and each store access is a place where another task may continue first. Which
 //! one does, and in which order two pauses end that end in the same millisecond, is drawn from the seed.
 
 use std::cmp::Reverse;
@@ -52,7 +52,7 @@ impl Scheduler {
         self.timers().clock.now_millis()
     }
 
-    /// Waits for `span`. Even a span of zero lets others go on first.
+    /// Waits for `span`. Even a span of zero lets others continue first.
     #[must_use]
     pub fn pause(&self, span: Duration) -> Pause {
         let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
@@ -139,7 +139,7 @@ impl Drop for Pause {
     }
 }
 
-/// Tasks that can go on.
+/// Tasks that can continue.
 type Ready = Arc<Mutex<Vec<u64>>>;
 
 /// Wakes one task.
@@ -170,7 +170,7 @@ pub enum Progress {
     Ran,
     /// A pause ended.
     Woke,
-    /// Nothing can go on before the limit.
+    /// Nothing can continue before the limit.
     Idle,
 }
 
@@ -214,7 +214,7 @@ impl Executor {
         self.tasks.retain(|_, task| task.group != group);
     }
 
-    /// Lets one task go on, or else lets time pass to the end of the next pause, but not past `limit`.
+    /// Lets one task continue, or else lets time pass to the end of the next pause, but not past `limit`.
     pub fn step(&mut self, limit: i64) -> Progress {
         let Some(task) = self.choose() else {
             return if self.scheduler.fire(limit) {
@@ -233,7 +233,7 @@ impl Executor {
         Progress::Ran
     }
 
-    /// One of the tasks that can go on.
+    /// One of the tasks that can continue.
     fn choose(&self) -> Option<u64> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         match ready.len() {

@@ -34,7 +34,7 @@ pub struct SimTransport {
     pub(crate) latency: Duration,
 }
 
-/// What becomes of one request.
+/// How one request is answered.
 struct Course {
     there: Duration,
     back: Duration,

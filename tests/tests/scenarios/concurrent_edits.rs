@@ -252,7 +252,7 @@ async fn moments_of(work: Work, setup: Setup) -> (Vec<Moment>, Vec<LoggedRequest
     (moments, bundle.requests.to(Component::HaloPsa))
 }
 
-/// Lets a person do `edit` at `moment`; says whether it came to that.
+/// Lets a person do `edit` at `moment`; returns whether that happened.
 async fn edit_at(work: Work, edit: Edit, moment: &Moment, setup: Setup) -> bool {
     let (mut bundle, alert) = at_work(work, setup).await;
     let done = Arc::new(Mutex::new(false));

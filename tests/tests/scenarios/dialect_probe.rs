@@ -24,7 +24,7 @@ async fn tenant(dialect: Dialect) -> Scenario {
     .await;
     let client = bundle.setup.halo.world.clients.first().unwrap().id;
     let is_about_pages = dialect_is_about_pages(&bundle.setup.dialect);
-    // One that stays open and is older than the one that is closed, at least.
+    // At least one that stays open and is older than the closed one.
     for _ in 0..if is_about_pages { TICKETS } else { 1 } {
         let spec = TicketSpec {
             client_id: client,

@@ -558,7 +558,7 @@ fn everything_wrong() -> Vec<Wrong> {
         config(
             "the value of a select is not one of its options",
             "halopsa.field.value",
-            "none of its options",
+            "not one of its options",
             |p| {
                 let fields = &mut template(p).custom_fields;
                 fields.insert(CustomFieldId::new(165), "Netwrk".to_owned());

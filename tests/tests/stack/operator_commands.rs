@@ -164,7 +164,7 @@ async fn a_config_is_planned_applied_shown_undone_and_kept_when_another_is_refus
     assert_eq!(desk.does(&show, "").await, commented);
     desk.write("halogard.toml", &config);
     let apply = |digest: &str| at_stack(&format!("config apply {digest}"));
-    desk.fails(&apply(&stale), "", 1, &["stale", "the file is not the one"])
+    desk.fails(&apply(&stale), "", 1, &["stale", "the file differs"])
         .await;
 
     let unreadable = config.replace("ticket_type", "tickettype");
@@ -378,7 +378,7 @@ async fn credentials_of_a_stack_are_rotated_by_the_operator_command() {
     desk.does(&at_stack("rotate halopsa --finish"), "").await;
     assert_eq!(world.secret(&arn).await["halopsa_client_secret"], GENERATED);
 
-    // The version a schedule waits for is the one that is filled.
+    // The version that the schedule waits for is filled.
     let halo = Rotating::announced(&world, "HaloPsaSecretArn").await;
     world
         .halo

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::expanded::root;
 
-/// The source of a function, and of what the functions share where it stands on that; tests left
+/// The source of a function, and of the shared code that it uses; tests left
 /// out.
 pub fn source_of(function: &str) -> String {
     let mut text = String::new();
@@ -43,7 +43,7 @@ pub fn variables_in(source: &str) -> BTreeSet<String> {
         .filter(|line| !line.trim_start().starts_with("//"));
     let code: Vec<&str> = code.collect();
     let code = code.join("\n");
-    // Also what stands between two literals: nothing there is one such word alone.
+    // Also the text between two literals: nothing there is one such word alone.
     code.split('"')
         .filter(|text| is_variable(text) && !is_set_by_lambda(text))
         .map(str::to_owned)

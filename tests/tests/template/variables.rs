@@ -9,7 +9,7 @@ use crate::expanded::{Template, at, refers_to, take_away};
 use crate::rule::{Findings, hold};
 use crate::sources::{source_of, variables_in};
 
-/// Settings that no function reads: schedules take the place of the first two, the table and the
+/// Settings that no function reads: schedules replace the first two, the table and the
 /// address of the function that of the others.
 const ONE_PROCESS_ONLY: [&str; 9] = [
     "POLL_INTERVAL_SECONDS",

@@ -149,7 +149,7 @@ pub async fn undo(options: &UndoOptions) -> anyhow::Result<ExitCode> {
         let planned = opened_store::run(&options.store, command).await?;
         page::print_plan(|page| write_plan(&planned.plan, page));
         refuse_problems(&planned.plan, options.anyway)?;
-        let question = format!("Bring version {number} back?");
+        let question = format!("Restore version {number}?");
         if !confirm(&options.change, &question)? {
             output::remark("nothing was done");
             return Ok(ExitCode::SUCCESS);
@@ -196,7 +196,7 @@ pub async fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
 pub async fn show(options: &ShowOptions) -> anyhow::Result<ExitCode> {
     let text = opened_store::run(&options.store, ReadText(options.version)).await?;
     let Some(text) = text else {
-        bail!("no config was applied yet; `halogard config plan` begins to apply one");
+        bail!("no config was applied yet; start with `halogard config plan`");
     };
     // Line for line what was applied: the printing ends the last one.
     output::result(text.strip_suffix('\n').unwrap_or(&text));
@@ -319,7 +319,7 @@ impl StoreCommand for MakeChange<'_> {
         if !put.was_in_force {
             let (command, done) = match origin {
                 VersionOrigin::Restored(number) => {
-                    ("config undo", format!("version {number} brought back"))
+                    ("config undo", format!("restored version {number}"))
                 }
                 _ => ("config apply", "put in force".to_owned()),
             };
@@ -329,7 +329,7 @@ impl StoreCommand for MakeChange<'_> {
         let next = match &opened.location {
             StoreLocation::Machine(machine) => {
                 write_file(&machine.config_file, &candidate.text)?;
-                "a running serve takes it up with its next poll"
+                "a running serve applies it with its next poll"
             }
             StoreLocation::Stack(_) => "active within a minute",
         };

@@ -55,7 +55,7 @@ fn write(answer: &SamplesAnswer, page: &mut TextPage) {
         }
     }
     page.line(format!(
-        "{} samples get what they must, {} do not",
+        "{} samples get the expected ticket, {} do not",
         answer.passed, answer.failed
     ));
 }

@@ -1,4 +1,4 @@
-//! What an operator gives: by options, by settings that are there, or by answers at the terminal.
+//! What an operator gives: by options, by existing settings, or by answers at the terminal.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _, stdin};
 
@@ -33,7 +33,7 @@ pub(super) struct GivenAnswers {
     pub(super) client_secret: SecretString,
     pub(super) key_id: String,
     pub(super) key_secret: SecretString,
-    /// The other settings that are there.
+    /// The other existing settings.
     others: Vec<(String, String)>,
 }
 

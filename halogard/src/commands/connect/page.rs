@@ -78,7 +78,7 @@ fn write_advice(answer: &ConnectAnswer, page: &mut TextPage) {
         None => {}
     }
     page.gap();
-    page.line("worth doing before the first ticket:");
+    page.line("recommended before the first ticket:");
     for recommendation in answer.recommendations {
         page.line(format!("- {recommendation}"));
     }

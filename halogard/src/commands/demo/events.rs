@@ -27,7 +27,7 @@ pub struct EventLog {
     customers: HashMap<i64, String>,
     agents: HashMap<i64, String>,
     pairs: HashMap<i64, ShownState>,
-    /// Of the alerts, in the order in which they are raised, one in so many is printed.
+    /// Of the alerts, in the order in which they are raised, every n-th is printed.
     every: usize,
     /// How long things took.
     pub latencies: Latencies,

@@ -176,7 +176,7 @@ impl Summary {
             }
         }
         lines.push(format!(
-            "  a second of this machine's own work counts as {} simulated ones",
+            "  one second of this machine's processor time counts as {} simulated seconds",
             self.speed
         ));
         lines.push(format!(

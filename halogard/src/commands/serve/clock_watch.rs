@@ -27,7 +27,7 @@ pub struct ClockWatch {
     comparisons: u32,
 }
 
-/// What a comparison showed that was not said before.
+/// What a comparison showed that was not reported before.
 #[derive(Debug, PartialEq, Eq)]
 enum ClockNews {
     /// The clock is wrong: the sentence for the operator.

@@ -49,7 +49,7 @@ pub fn shutdown_signal() -> impl Future<Output = ()> {
     }
 }
 
-/// A process without a signal handler goes on; killing it loses nothing.
+/// A process without a signal handler continues; killing it loses nothing.
 fn log_missing_signal(error: &std::io::Error) {
     tracing::warn!(%error, "the handler of a termination signal cannot be installed");
 }

@@ -113,7 +113,7 @@ pub fn show(report: &DoctorReport, everything: bool) {
     }
 }
 
-/// What was asked in a check, and what the answers said beside.
+/// The addresses that a check used, and what the answers showed besides.
 pub(super) struct Asked {
     pub(super) addresses: String,
     pub(super) metrics: Arc<ProcessMetrics>,

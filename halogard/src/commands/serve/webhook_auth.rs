@@ -45,7 +45,7 @@ pub enum LocalSecret<C> {
     Vault {
         /// The store with the vault.
         store: Store<C>,
-        /// Credentials that are set take the place of the vault's.
+        /// Credentials that are set replace the vault's.
         settings: WebhookSettings,
     },
 }

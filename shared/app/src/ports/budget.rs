@@ -90,7 +90,7 @@ pub enum BudgetError {
     /// The store behind the budget failed; nothing may be sent unaccounted.
     #[error("the store of the request budget failed: {reason}")]
     Store {
-        /// What the store said, without any secret.
+        /// The store's message, without any secret.
         reason: String,
     },
 }

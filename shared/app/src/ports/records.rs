@@ -92,7 +92,7 @@ pub trait Records: Send + Sync {
     }
 }
 
-/// The record that counts at `now` when a store has decoded what it holds: the default in place of one
+/// The record that counts at `now` when a store has decoded what it holds: the default instead of one
 /// that has expired, or that cannot be read and may be replaced.
 ///
 /// # Errors
@@ -113,7 +113,7 @@ pub fn record_in_force<T: Record, E: fmt::Display>(
     Ok(if is_expired { T::default() } else { record })
 }
 
-/// What became of a conditional write.
+/// The result of a conditional write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Swap<T> {
     /// The record is stored, at this revision.

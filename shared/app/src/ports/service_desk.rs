@@ -138,7 +138,7 @@ pub struct Admission {
 pub struct KeyedPage {
     /// Those whose titles carry a key. None of a first page that is to be read again as the last one.
     pub tickets: Vec<Ticket>,
-    /// Where reading goes on, if this was not all.
+    /// Where reading continues, if this was not all.
     pub rest: Option<KeyedListPlace>,
 }
 

@@ -17,7 +17,7 @@ pub trait WebhookSetup: Send + Sync {
     /// The numbers of the events that make the webhook `id` fire.
     fn bound_events(&self, id: &str) -> impl Future<Output = Result<Vec<i64>, PortError>> + Send;
 
-    /// Creates a webhook. Not safe to repeat: look whether it is there first.
+    /// Creates a webhook. Not safe to repeat: check first whether it exists.
     fn create(&self, new: &NewWebhook) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// Makes the webhook `id` fire on an event. Not safe to repeat: an event bound twice is delivered twice.

@@ -118,7 +118,7 @@ impl<E: Env> Reconciler<E> {
                 ErrorCode::BudgetExhausted => {
                     Dispatched::new(Outcome::BudgetExhausted, Disposition::Pause(until))
                 }
-                // What has begun goes on: nothing else of the lane waits for it.
+                // Work that has begun continues: nothing else of the lane waits for it.
                 ErrorCode::BudgetReserved => {
                     Dispatched::new(Outcome::BudgetReserved, Disposition::Defer(until))
                 }

@@ -28,7 +28,7 @@ pub(crate) enum Reporting {
     Later,
 }
 
-/// What became of a ticket that carries a key.
+/// What was done about a ticket that carries a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Adoption {
     /// It was linked to its alert; how.
@@ -129,7 +129,7 @@ impl<E: Env> Reconciler<E> {
         let alert = session.link.observed_alert.as_ref();
         let judged = match (&seen, alert) {
             (Some(ticket), Some(alert)) => judge_native(alert, ticket, session.policy),
-            // Nothing can be written to a ticket that is not there; whether it is gone is read again.
+            // Nothing can be written to a ticket that does not exist; whether it is gone is read again.
             _ => Ok(()),
         };
         let now = self.clock.now();

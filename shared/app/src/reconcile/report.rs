@@ -1,4 +1,4 @@
-//! What one reconciliation came to, and why one failed.
+//! The outcome of one reconciliation, and why one failed.
 
 use halogard_domain::Timestamp;
 
@@ -37,7 +37,7 @@ impl Report {
         matches!(self.outcome, Err(ReconcileError::Conflict))
     }
 
-    /// What two pairs of one ticket came to: of both outcomes the one that needs more of the message.
+    /// The outcome of two pairs of one ticket: the one that needs more of the message.
     pub(super) fn and(mut self, other: Self) -> Self {
         self.actions.extend(other.actions);
         let outcome = match (self.outcome, other.outcome) {
@@ -78,7 +78,7 @@ pub(crate) enum PairOutcome {
 }
 
 impl PairOutcome {
-    /// Of the outcomes of two pairs the one that needs more of the message.
+    /// Of the outcomes of two pairs, returns the one that needs more of the message.
     fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Waiting(one), Self::Waiting(other)) => Self::Waiting(one.min(other)),

@@ -27,7 +27,7 @@ const REASON: &str = "reason";
 /// When it became one.
 const DEAD_LETTERED_AT: &str = "dead_lettered_at";
 
-/// How often it had been handed out by then.
+/// How often it had been delivered by then.
 const RECEIVE_COUNT: &str = "receive_count";
 
 /// Characters kept of a reason: with every one of them written out (`\u0000`), six kilobytes.
@@ -88,7 +88,7 @@ pub struct DeadLetterMetadata {
     pub reason: String,
     /// When.
     pub at: Timestamp,
-    /// How often it had been handed out.
+    /// How often it had been delivered.
     pub receive_count: u32,
 }
 

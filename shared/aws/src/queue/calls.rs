@@ -20,7 +20,7 @@ pub const BATCH_MAX: usize = 10;
 /// SendMessage, `DelaySeconds`.
 const DELAY_SECONDS_MAX: u64 = 900;
 
-/// The longest a queue hides a message that was handed out, in seconds. Source: SQS API reference,
+/// The longest a queue hides a message that was delivered, in seconds. Source: SQS API reference,
 /// ReceiveMessage, `VisibilityTimeout`.
 const VISIBILITY_SECONDS_MAX: u64 = 43_200;
 

@@ -104,7 +104,7 @@ impl<C: Clock> Store<C> {
             return Err(error);
         }
         if let Err(error) = self.delete(dead_letters, &letter.handle).await {
-            // It is on its way again; as a letter it comes to light once more.
+            // It is on its way again; as a letter it is listed again.
             tracing::warn!(
                 error = error.chain(),
                 lane = lane.name(),

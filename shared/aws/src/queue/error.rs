@@ -33,7 +33,7 @@ pub enum QueueError {
         all: usize,
         /// How often they were sent.
         rounds: u32,
-        /// What the queue said of one of them.
+        /// What the queue answered about one of them.
         source: AwsError,
     },
     /// A message that another process received cannot be copied here.

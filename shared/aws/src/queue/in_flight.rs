@@ -69,7 +69,7 @@ pub struct InFlightMessage {
     pub body: String,
     /// What travels with it.
     pub metadata: MessageMetadata,
-    /// How often it has been handed out, this time included.
+    /// How often it has been delivered, this time included.
     pub receive_count: u32,
 }
 
@@ -98,7 +98,7 @@ struct Entry {
 }
 
 impl InFlight {
-    /// Takes a message in hand. Forgets those that have run out.
+    /// Adds a message that was delivered. Forgets those whose time has run out.
     pub fn take(&self, receipt: SqsReceipt, held: InFlightMessage, now: Timestamp) {
         let until = match &receipt {
             SqsReceipt::Polled { until, .. } => *until,

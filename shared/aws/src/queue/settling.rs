@@ -1,4 +1,4 @@
-//! What becomes of a message that was processed.
+//! Settling a message that was processed.
 
 use halogard_app::ports::{Clock, Lane, PortError, deferred_until};
 use halogard_domain::Timestamp;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-/// What becomes of one request.
+/// How one request is answered.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// It is refused with this status, code and sentence, and has no effect.

@@ -17,7 +17,7 @@ const NAMES_MAX: usize = 40;
 /// The most characters of a header's name that are logged.
 const NAME_CHARS_MAX: usize = 60;
 
-/// What a delivery has in place of its credential. Holds names, no values.
+/// What a delivery has instead of its credential. Holds names, no values.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum NearMiss {
     /// No header holds anything that looks like the credential. The names of the headers that came.

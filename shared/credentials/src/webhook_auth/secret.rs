@@ -267,7 +267,7 @@ impl<'a> MemberReader<'a> {
 
     /// The user name of HTTP Basic, which needs a password and the other way round.
     pub(super) fn username(&mut self, has_password: bool) -> Option<String> {
-        const REMEDY: &str = "write the one that is entered at the webhook in HaloPSA";
+        const REMEDY: &str = "write the value that is entered at the webhook in HaloPSA";
         let username = self.text(members::WEBHOOK_USERNAME);
         if username.is_none() && has_password {
             self.refuse(

@@ -117,7 +117,7 @@ impl AdaptiveLimit {
     /// The limit to keep to: `configured`, or the lower one that a refusal named in the last day.
     ///
     /// What was counted under another window teaches nothing about this one, so the two are not mixed: the
-    /// stated limit takes the place of the configured one.
+    /// stated limit replaces the configured one.
     pub(super) fn in_force(&self, configured: &Limit) -> Limit {
         self.stated
             .map(|stated| Limit {

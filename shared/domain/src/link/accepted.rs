@@ -178,7 +178,7 @@ impl AcceptedChange {
         at.is_within(WRITE_VISIBLE_WITHIN, self.answered_at)
     }
 
-    /// This change, which follows `earlier`, of which no report has shown what became.
+    /// This change, which follows `earlier`, about which no report has shown whether it was carried out.
     fn following(mut self, earlier: Option<Self>) -> Self {
         let Some(earlier) = earlier.filter(|it| it.write == self.write) else {
             return self;

@@ -23,7 +23,7 @@ pub const CLAIM_LEFT_MIN: Duration = Duration::from_secs(75);
 /// differ. A crashed worker's note is looked up and added after it.
 pub const NOTE_CLAIM_TTL: Duration = Duration::from_secs(90);
 
-/// How long HaloPSA may go on with a request that ended without a response. Its gateway gives up after
+/// How long HaloPSA may keep processing a request that ended without a response. Its gateway gives up after
 /// about a minute.
 pub const REQUEST_LINGER: Duration = Duration::from_secs(60);
 

@@ -88,7 +88,7 @@ impl Link {
         refused.any(|refused| refused.write == write && refused.message == message)
     }
 
-    /// Records a refusal in place of the former one of the same kind.
+    /// Records a refusal, which replaces the former one of the same kind.
     pub fn record_refusal(&mut self, refused: RefusedWrite) {
         self.clear_refusal(refused.write);
         self.refused.push(refused);

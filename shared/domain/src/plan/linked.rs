@@ -58,7 +58,7 @@ pub(super) fn plan(
 }
 
 impl Link {
-    /// What is still to be done about an accepted change of which no report has shown what became, where
+    /// What is still to be done about an accepted change that no report has shown to be carried out, where
     /// something speaks against it.
     fn look_after_write(&self, now: Timestamp) -> Option<Step> {
         let accepted = self.accepted.as_ref().filter(|it| it.is_doubtful)?;
@@ -145,7 +145,7 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// What shows that a person has taken the open ticket in hand, if that is news.
+    /// What shows that a person has started to work on the open ticket, if that is news.
     fn new_sign_of_work(&self) -> Option<WorkSign> {
         let Self {
             link,

@@ -202,7 +202,7 @@ impl LoadedRecord {
 }
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
-    /// A token of `credentials` as it is wanted: the one that is shared, or a new one, which is
+    /// A token of `credentials` as requested: the shared one, or a new one, which is
     /// shared from then on. `None` when the current one remains in use.
     pub(super) async fn shared_token(
         &self,

@@ -72,7 +72,7 @@ pub(super) struct BearerToken {
     pub(super) use_until: Timestamp,
 }
 
-/// The one member we need, and the one that helps. Others come and go by version.
+/// The member that we need, and one that helps. Other members differ by version.
 #[derive(Deserialize)]
 struct TokenAnswer {
     /// Opaque to us.

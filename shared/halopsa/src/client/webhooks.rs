@@ -51,7 +51,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// Of class `InDoubt` whenever the work may have been done.
     pub async fn post_webhook(&self, webhook: &WebhookDetail) -> Result<(), Error> {
         let call = HaloRequest::to(route::POST_WEBHOOK).posting(std::slice::from_ref(webhook))?;
-        // What came of it is read afterwards.
+        // The result is read afterwards.
         self.fetch(&call).await.map(|_body| ())
     }
 

@@ -79,7 +79,7 @@ pub(super) struct DeskAnswers {
     pub(super) large_page: JsonAnswer,
     /// The last row by `record_count`; and that count.
     pub(super) last_row: (JsonAnswer, u64),
-    /// A ticket that is not there.
+    /// A ticket that does not exist.
     pub(super) missing: JsonAnswer,
     /// The open sample by itself.
     pub(super) detail: JsonAnswer,

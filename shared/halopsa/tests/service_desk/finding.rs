@@ -75,7 +75,7 @@ async fn the_search_ends_where_something_was_found() {
             .await
             .unwrap();
         assert_eq!(found.len(), 1);
-        // One that the list of deleted ones shows and that is not there is gone.
+        // One that the list of deleted ones shows and that does not exist is gone.
         let existence = if before == 2 {
             Existence::Deleted
         } else {

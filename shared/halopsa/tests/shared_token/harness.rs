@@ -481,7 +481,7 @@ impl Harness {
     }
 }
 
-/// What became of one call.
+/// The result of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// It was answered.

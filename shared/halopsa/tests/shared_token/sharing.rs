@@ -1,4 +1,4 @@
-//! Who asks, who waits, and who goes on.
+//! Which instances request a token, which wait, and which continue.
 
 use std::sync::Arc;
 

@@ -44,7 +44,7 @@ impl<T: Transport> Client<T> {
     /// 403 says that the key's role is too low.
     ///
     /// An answer that names neither those that started nor those that did not counts as asked for: the runs
-    /// themselves show what came of it.
+    /// themselves show the result.
     ///
     /// # Errors
     ///

@@ -100,7 +100,7 @@ impl TimelineRow {
     }
 }
 
-/// Whether the word of an ended run says that it came to no good end.
+/// Whether the word of an ended run says that it failed.
 fn speaks_of_failure(word: &str) -> bool {
     let word = word.to_lowercase();
     [

@@ -17,13 +17,13 @@ use crate::scan::for_each_link;
 pub struct ConfigEffects {
     /// Alerts that waited and get tickets.
     pub released: Vec<AlertsOf>,
-    /// Alerts that go on waiting.
+    /// Alerts that keep waiting.
     pub waiting: Vec<AlertsOf>,
     /// Alerts that were there before their customer got tickets, and get none: they are watched.
     pub watched: Vec<AlertsOf>,
     /// Alerts that were there before, and wait until `[start] tickets_for` is chosen.
     pub undecided: Vec<AlertsOf>,
-    /// Open tickets that go on under the config they were opened with, because the customer or the template of
+    /// Open tickets that keep the config they were opened with, because the customer or the template of
     /// their alerts is another one.
     pub kept: Vec<AlertsOf>,
     /// Open tickets that are changed with their next report: another status, field or note.

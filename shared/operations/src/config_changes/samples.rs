@@ -53,7 +53,7 @@ pub struct SamplesAnswer {
     pub samples: Vec<SampleResult>,
 }
 
-/// What became of a sample.
+/// The result of a sample.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SampleResult {
     /// The sample.

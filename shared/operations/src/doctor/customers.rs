@@ -79,7 +79,7 @@ pub(super) fn environments(
                 "{} active environments are mapped to no client, {} ({:?}) among them: their alerts wait",
                 unmapped.len(), first.id, first.name
             ),
-            "`halogard map` suggests clients for them; name what needs no ticket in `ignore`. Waiting alerts are \
+            "`halogard map` suggests clients for them; list environments that need no tickets under `ignore`. Waiting alerts are \
              released at once",
         );
     }

@@ -30,7 +30,7 @@ const FORMULA_BEGINNINGS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// Why a file could not be read. Each problem names its line.
 #[derive(Debug, thiserror::Error)]
-#[error("the CSV file is not as it was written: {}", problems.join("; "))]
+#[error("the CSV file has an unexpected form: {}", problems.join("; "))]
 pub struct SheetError {
     /// The problems.
     pub problems: Vec<String>,
@@ -197,7 +197,7 @@ fn read_row(
         return Ok(());
     };
     if !seen.insert(environment) {
-        return Err(format!("environment {environment} is there twice"));
+        return Err(format!("environment {environment} appears twice"));
     }
     let client = number(cells, "client")?.map(HaloClientId::new);
     let is_ignored = yes(cells, "ignore")?;

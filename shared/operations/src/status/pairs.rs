@@ -1,4 +1,4 @@
-//! The pairs, counted. Finished ones are not read: there are ever more of them.
+//! The pairs, counted. Finished ones are not read, because their number only grows.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -180,7 +180,7 @@ pub(super) async fn put(
     }
 }
 
-/// Stores a record in the place of what is there; `false` when it has another form.
+/// Replaces a record; `false` when it has another form.
 async fn replace<T: Record + PartialEq>(
     store: &impl Records,
     key: &T::Key,

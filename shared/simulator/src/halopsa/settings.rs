@@ -100,7 +100,7 @@ pub enum DateSearchSpelling {
     Corrected,
 }
 
-/// What becomes of notes and assignments on a ticket that has not been triaged yet.
+/// Whether notes and assignments take effect on a ticket that has not been triaged yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UntriagedWrites {
     /// They land at once.
@@ -370,7 +370,7 @@ pub struct SimHaloSettings {
     pub note_follows_markup: bool,
     /// Whether `details_html` of a new ticket is kept.
     pub keeps_details_html: bool,
-    /// What becomes of notes and assignments on a ticket that has not been triaged yet.
+    /// Whether notes and assignments take effect on a ticket that has not been triaged yet.
     pub untriaged_writes: UntriagedWrites,
     /// How `search_summary` compares.
     pub title_search: TitleSearch,

@@ -87,7 +87,7 @@ pub(super) struct TicketDraft {
     pub(super) parent_id: Option<i64>,
     /// Custom fields to set.
     pub(super) custom_fields: Vec<(i64, Value)>,
-    /// Assets in place of those there are.
+    /// Assets, which replace the existing ones.
     pub(super) assets: Option<Vec<i64>>,
     /// Further members to store.
     pub(super) loose: Map<String, Value>,

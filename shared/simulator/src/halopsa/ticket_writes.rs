@@ -251,7 +251,7 @@ impl HaloState {
         by_id.or(by_name)
     }
 
-    /// Puts a draft's members in place of the ticket's.
+    /// Replaces the ticket's members with a draft's.
     fn overwrite(&self, ticket: &mut SimTicket, draft: &TicketDraft) {
         let set = |slot: &mut i64, value: Option<i64>| *slot = value.unwrap_or(*slot);
         let put = |slot: &mut String, value: &Option<String>| {

@@ -8,7 +8,7 @@ use super::state::{Author, HaloState};
 use super::ticket::SimTicket;
 use super::ticket_draft::TicketDraft;
 
-/// What became of a write.
+/// Whether a write took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Landing {
     /// It lands now.

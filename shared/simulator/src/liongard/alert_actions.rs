@@ -137,7 +137,7 @@ impl Liongard {
         )
     }
 
-    /// Hides an alert: the API goes on listing it with `Visible` false.
+    /// Hides an alert: the API keeps listing it with `Visible` false.
     ///
     /// # Errors
     ///

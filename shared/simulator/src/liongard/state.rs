@@ -34,7 +34,7 @@ pub(super) struct LiongardState {
     pub(super) keys: Vec<SimAccessKey>,
     /// How many alerts the list still holds, while it is cut.
     pub(super) list_truncated_to: Option<usize>,
-    /// When the instance came to be.
+    /// When the instance was created.
     pub(super) born_at: i64,
     /// All chance.
     pub(super) rng: SeededRng,

@@ -42,7 +42,7 @@ impl FromStr for Receipt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct InvalidReceipt;
 
-/// A message that is about to be handed out.
+/// A message that is about to be delivered.
 pub(super) struct VisibleRow {
     receipt: Receipt,
     body: String,
@@ -51,7 +51,7 @@ pub(super) struct VisibleRow {
 }
 
 impl VisibleRow {
-    /// The message in `row`, as it will be once it is handed out.
+    /// The message in `row`, as it will be once it is delivered.
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             receipt: Receipt {
@@ -120,7 +120,7 @@ pub(super) fn enqueue(
     Ok(())
 }
 
-/// Messages of `lane` that may be handed out at `now`, the longest waiting first.
+/// Messages of `lane` that may be delivered at `now`, the longest waiting first.
 pub(super) fn waiting(
     db: &Connection,
     lane: Lane,
@@ -139,7 +139,7 @@ pub(super) fn waiting(
     .collect()
 }
 
-/// Notes that `message` is handed out, and hides it.
+/// Notes that `message` is delivered, and hides it.
 pub(super) fn hide(
     db: &Connection,
     message: &VisibleRow,

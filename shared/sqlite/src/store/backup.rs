@@ -15,7 +15,7 @@ use crate::error::OpenError;
 /// What SQLite puts beside its file.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
-/// Writes a consistent copy of the store in the file `path` to the new file `target`, while a worker goes on
+/// Writes a consistent copy of the store in the file `path` to the new file `target`, while a worker runs
 /// writing.
 ///
 /// # Errors
@@ -45,7 +45,7 @@ pub fn back_up(path: &Path, target: &Path) -> Result<(), OpenError> {
     copied.map(drop)
 }
 
-/// Puts the copy `backup` in the place of the store in the file `path`, which keeps the former one beside it
+/// Replaces the store in the file `path` with the copy `backup`, and keeps the former one beside it
 /// if `replace` is set; says where. Killed at any point, it leaves the former store or the restored one, and may
 /// be repeated.
 ///

@@ -20,7 +20,7 @@ pub const BEGIN: i64 = 1_767_600_012_345;
 /// Something that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
-    /// A task goes on.
+    /// A task continues.
     Wake(usize),
     /// A request reaches the server.
     Arrive(usize),

@@ -71,7 +71,7 @@ impl Secret {
         found.map(|(id, _)| id.as_str())
     }
 
-    /// Puts `label` on version `to`, which exists, and takes it off the one that had it.
+    /// Puts `label` on version `to`, which exists, and takes it off the previous version.
     ///
     /// UpdateSecretVersionStage and PutSecretValue: "If this action results in" moving AWSCURRENT, the
     /// version it was removed from gets AWSPREVIOUS.

@@ -2,7 +2,7 @@
 //!
 //! Two things exclude other workers. The *lease* `opening` is for all tickets: HaloPSA gives the same
 //! number to two tickets that are opened at the same moment. The *claim* in a link is for one ticket: no
-//! two workers open it. Both expire, so that the work of a worker that died can go on. A worker that lives
+//! two workers open it. Both expire, so that the work of a worker that died can continue. A worker that lives
 //! therefore sends a request only while enough is left of both for the longest call.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -25,7 +25,7 @@ impl OneTemplate<'_> {
         match known.iter().find(|it| it.name == team) {
             None => return self.missing(CheckId::TeamUsable, "team", format!("{team:?}"), offered),
             Some(found) if !found.active => {
-                // As before HaloPSA said which are inactive: a team that is not in use is not there.
+                // As before HaloPSA said which are inactive: a team that is not in use does not exist.
                 return self.missing(CheckId::TeamUsable, "team", format!("{team:?}"), offered);
             }
             Some(found) if !found.takes_tickets => {
