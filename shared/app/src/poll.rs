@@ -163,7 +163,7 @@ impl<E: Env> Reconciler<E> {
         // What waits for HaloPSA is not lost.
         let compared_from = match scope {
             Scope::Changed => None,
-            Scope::All => self.halopsa_answers_since().await?,
+            Scope::All => self.desk_answers_since().await?,
         };
         let is_compared = |alert: &Alert| {
             index

@@ -61,7 +61,7 @@ impl<E: Env> Reconciler<E> {
     }
 
     /// Since when HaloPSA can be asked, as far as that is known; `None` while it gives no useful answer.
-    pub(super) async fn halopsa_answers_since(&self) -> Result<Option<Timestamp>, PortError> {
+    pub(super) async fn desk_answers_since(&self) -> Result<Option<Timestamp>, PortError> {
         let contacts = self.store.load_record::<VendorContacts>(&Singleton).await?;
         let contact = contacts.value.of(Vendor::HaloPsa);
         let was_asked = contact.since.is_some();
