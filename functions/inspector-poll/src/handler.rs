@@ -2,7 +2,7 @@
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use halogard_app::cycle::CycleReport;
-use halogard_app::ports::Lane;
+use halogard_app::process::RunWork;
 use halogard_domain::Timestamp;
 use halogard_lambda::{FunctionError, Instance, Platform, batch, cycle, deadline};
 use lambda_runtime::LambdaEvent;
@@ -12,9 +12,6 @@ use crate::event::{Request, ScheduledEvent};
 
 /// The function's name in logs and metrics.
 pub const FUNCTION: &str = "inspector-poll";
-
-/// The lanes it processes.
-const LANES: [Lane; 1] = [Lane::Runs];
 
 /// The response of the function.
 #[derive(Debug, Serialize)]
@@ -58,7 +55,7 @@ async fn answer<P: Platform>(
             })
         }
         Request::Batch(records) => {
-            batch::process_batch(instance, FUNCTION, &LANES, records, deadline)
+            batch::process_batch::<RunWork, _>(instance, FUNCTION, records, deadline)
                 .await
                 .map(PollResponse::Batch)
         }

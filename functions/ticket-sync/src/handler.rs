@@ -1,15 +1,12 @@
 //! Processes the records of an event.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use halogard_app::ports::Lane;
+use halogard_app::process::PairWork;
 use halogard_lambda::{FunctionError, Instance, Platform, batch, deadline};
 use lambda_runtime::LambdaEvent;
 
 /// The function's name in logs and metrics.
 pub const FUNCTION: &str = "ticket-sync";
-
-/// The lanes it processes.
-const LANES: [Lane; 2] = [Lane::Urgent, Lane::Bulk];
 
 /// Processes the records of an event, and answers for each of them.
 pub async fn handle<P: Platform>(
@@ -18,7 +15,7 @@ pub async fn handle<P: Platform>(
 ) -> Result<SqsBatchResponse, FunctionError> {
     let deadline = deadline(&event.context);
     let records = event.payload.records;
-    batch::process_batch(instance, FUNCTION, &LANES, records, deadline)
+    batch::process_batch::<PairWork, _>(instance, FUNCTION, records, deadline)
         .await
         .inspect_err(FunctionError::log)
 }

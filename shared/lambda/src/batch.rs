@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
 use halogard_app::outcome::Outcome;
 use halogard_app::ports::{Clock as _, Delivery, Lane, PortError, WorkQueue as _};
+use halogard_app::process::LaneWork;
 use halogard_domain::Timestamp;
 use tracing::{error, info, warn};
 
@@ -60,7 +61,7 @@ struct LaneBatch {
     deliveries: Vec<Delivery>,
 }
 
-/// Processes `records`, which come from the queues of `lanes`, and answers for each. The invocation ends
+/// Processes `records`, which come from the queues of the lanes of `W`, and answers for each. The invocation ends
 /// at `deadline`.
 ///
 /// A message that was acknowledged, deferred, retried or dead-lettered is settled for good. So the answer
@@ -74,10 +75,9 @@ struct LaneBatch {
 ///
 /// The queue's settings are missing, or a record that is to stay in the queue has no id. All records
 /// stay in the queue.
-pub async fn process_batch<P: Platform>(
+pub async fn process_batch<W: LaneWork, P: Platform>(
     instance: &Instance<P>,
     function: &'static str,
-    lanes: &[Lane],
     records: Vec<SqsMessage>,
     deadline: Timestamp,
 ) -> Result<SqsBatchResponse, FunctionError> {
@@ -92,12 +92,12 @@ pub async fn process_batch<P: Platform>(
     let count = records.len();
     let outcome = match &invocation.reconciler {
         Ok(reconciler) => {
-            let batches = batch.receive(lanes, records, reconciler.batch_max).await;
-            batch.process(reconciler, batches).await;
+            let batches = batch.receive(W::LANES, records, reconciler.batch_max).await;
+            batch.process::<W>(reconciler, batches).await;
             BatchOutcome::Processed
         }
         Err(why) => {
-            let batches = batch.receive(lanes, records, usize::MAX).await;
+            let batches = batch.receive(W::LANES, records, usize::MAX).await;
             batch.defer_all(why, batches).await;
             BatchOutcome::Deferred
         }
@@ -168,14 +168,18 @@ impl<P: Platform> RecordBatch<'_, P> {
     }
 
     /// Processes the batches one after another; defers what the time left does not allow.
-    async fn process(&mut self, reconciler: &FunctionReconciler<P>, batches: Vec<LaneBatch>) {
+    async fn process<W: LaneWork>(
+        &mut self,
+        reconciler: &FunctionReconciler<P>,
+        batches: Vec<LaneBatch>,
+    ) {
         let mut pause_until = None;
         for batch in batches {
             let now = reconciler.clock.now();
             match pause_until {
                 Some(until) if until > now => self.defer(batch, until).await,
                 _ if self.invocation.deadline.allows_start(now) => {
-                    pause_until = self.process_one(reconciler, batch).await;
+                    pause_until = self.process_one::<W>(reconciler, batch).await;
                 }
                 // At once: the next invocation has enough time.
                 _ => self.defer(batch, now).await,
@@ -184,7 +188,7 @@ impl<P: Platform> RecordBatch<'_, P> {
     }
 
     /// Processes one batch; says until when its lane pauses.
-    async fn process_one(
+    async fn process_one<W: LaneWork>(
         &mut self,
         reconciler: &FunctionReconciler<P>,
         batch: LaneBatch,
@@ -197,7 +201,7 @@ impl<P: Platform> RecordBatch<'_, P> {
         let deadline = &self.invocation.deadline;
         deadline.set_lane(Some(*lane));
         let left = deadline.left(reconciler.clock.now());
-        let processing = Box::pin(reconciler.process(*lane, deliveries));
+        let processing = Box::pin(reconciler.process::<W>(*lane, deliveries));
         let Ok(results) = tokio::time::timeout(left, processing).await else {
             self.retry_timed_out(reconciler, batch).await;
             return Some(reconciler.clock.now());

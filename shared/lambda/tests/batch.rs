@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use halogard_app::ports::{Lane, WorkQueue as _};
+use halogard_app::process::PairWork;
 use halogard_domain::Message;
 use halogard_domain::budget::Limit;
 use halogard_lambda::{FunctionError, Instance, NotReady, Reserves, batch, cycle};
@@ -29,9 +30,8 @@ async fn work_off_within(
     records: Vec<SqsMessage>,
     seconds: u64,
 ) -> Result<SqsBatchResponse, FunctionError> {
-    let lanes = [Lane::Urgent, Lane::Bulk];
     let deadline = bench.deadline(seconds);
-    batch::process_batch(instance, "ticket-sync", &lanes, records, deadline).await
+    batch::process_batch::<PairWork, _>(instance, "ticket-sync", records, deadline).await
 }
 
 /// How many tickets HaloPSA has that carry a key of ours.
@@ -387,8 +387,7 @@ async fn work_that_takes_too_long_is_cut_off_and_tried_again() {
 
     // A fifth of a second until work is cut off, by the real clock.
     let deadline = bench.deadline(100).plus(Duration::from_millis(200));
-    let lanes = [Lane::Urgent];
-    let answer = batch::process_batch(&instance, "ticket-sync", &lanes, records, deadline)
+    let answer = batch::process_batch::<PairWork, _>(&instance, "ticket-sync", records, deadline)
         .await
         .unwrap();
 

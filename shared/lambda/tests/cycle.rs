@@ -10,6 +10,7 @@ use halogard_app::outcome::TaskEnd;
 use halogard_app::ports::{
     Clock as _, ErrorCode, Lane, Leases as _, NamedValues as _, WorkQueue as _, keys,
 };
+use halogard_app::process::RunWork;
 use halogard_lambda::cycle::{self, CycleRun};
 use halogard_lambda::{FunctionError, Instance, Reserves, batch};
 use halogard_simulator::Fault;
@@ -160,10 +161,9 @@ async fn a_minute_has_as_many_polls_as_the_operator_asked_for() {
         bench.time.pass(Duration::from_secs(1));
         let records = bench.receive(Lane::Runs).await;
         if !records.is_empty() {
-            let lanes = [Lane::Runs];
             let deadline = bench.deadline(120);
             let answer =
-                batch::process_batch(&instance, "inspector-poll", &lanes, records, deadline);
+                batch::process_batch::<RunWork, _>(&instance, "inspector-poll", records, deadline);
             answer.await.unwrap();
         }
         let expected = 1 + u64::from(second >= 20) + u64::from(second >= 40);

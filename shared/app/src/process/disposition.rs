@@ -71,6 +71,12 @@ impl Dispatched {
         }
     }
 
+    /// A message that its lane does not carry. It is kept for a person, since no version sends one.
+    pub(super) fn of_another_lane() -> Self {
+        let reason = "a message of another queue".to_owned();
+        Self::new(Outcome::Failed, Disposition::DeadLetter(reason))
+    }
+
     /// A message that is done.
     pub(super) const fn ack(outcome: Outcome) -> Self {
         Self::new(outcome, Disposition::Ack)
