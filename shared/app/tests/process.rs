@@ -16,6 +16,7 @@ use halogard_app::poll::Scope;
 use halogard_app::ports::{ErrorCode, Lane, PortError, Refusal, WorkSink};
 use halogard_app::process::ATTEMPTS_MAX;
 use halogard_domain::message::{Cause, Message};
+use halogard_domain::runs::RunTarget;
 use halogard_domain::{Alert, FailureClass, Slug};
 use support::{ALERT, Bench, Failure, alert, at, failing};
 
@@ -100,6 +101,24 @@ async fn an_unreadable_body_does_not_delay_other_messages() {
         .await
         .unwrap();
     assert_eq!(bench.process_all().await, ["unreadable", "not_ours"]);
+}
+
+#[tokio::test]
+async fn a_message_in_the_lane_of_another_kind_of_work_is_kept_for_a_person() {
+    let look = || Message::reconcile_alert(ALERT, Cause::Operator);
+    let run = || Message::advance_run(RunTarget::HaloPsa);
+    for (lane, message) in [
+        (Lane::Urgent, run()),
+        (Lane::Bulk, Message::poll()),
+        (Lane::Runs, look()),
+    ] {
+        let bench = Bench::new();
+        let store = &bench.reconciler.store;
+        store.send(lane, &[message.into()]).await.unwrap();
+        assert_eq!(bench.process_all().await, ["failed"], "{lane:?}");
+        let letters = bench.file.dead_letters();
+        assert_eq!(letters.len(), 1, "{lane:?}");
+    }
 }
 
 #[tokio::test]
