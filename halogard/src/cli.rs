@@ -15,6 +15,7 @@ use crate::commands::explain::ExplainOptions;
 use crate::commands::link::{LinkOptions, UnlinkOptions};
 use crate::commands::man::ManOptions;
 use crate::commands::map::MapOptions;
+use crate::commands::notify::NotifyCommand;
 use crate::commands::pause::{PauseOptions, ResumeOptions, SnoozeOptions};
 use crate::commands::report::ReportCommand;
 use crate::commands::resync::ResyncOptions;
@@ -135,6 +136,9 @@ pub enum Command {
     /// Print a table of the pairs, or a summary of a time range.
     #[command(subcommand)]
     Report(ReportCommand),
+    /// Try the channels by which people are notified, or store their secrets.
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Show the operators' audit log.
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod link;
 pub mod man;
 pub mod map;
+pub mod notify;
 pub mod pause;
 pub mod report;
 pub mod resync;
@@ -37,6 +38,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => demo::run(&options).await,
         Command::Doctor(options) => doctor::run(&options).await,
         Command::Map(options) => map::run(&options).await,
+        Command::Notify(command) => notify::run(&command).await,
         Command::Route(options) => route::run(&options).await,
         Command::Rotate(options) => rotate::run(&options).await,
         Command::Serve(options) => serve::run(&options).await,

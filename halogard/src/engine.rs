@@ -138,6 +138,11 @@ impl<E: Env<Clock: SleepClock>> Engine<E> {
         engine
     }
 
+    /// What the loops work with.
+    pub fn reconciler(&self) -> Arc<Reconciler<E>> {
+        Arc::clone(&self.reconciler)
+    }
+
     /// Waits until a loop has ended. None does before the engine is stopped, unless it panics.
     pub async fn loop_ended(&mut self) -> LoopEnded {
         let (id, source) = match self.tasks.join_next_with_id().await {

@@ -15,11 +15,14 @@ use halogard_credentials::SecretFields;
 use halogard_credentials::rotation::KeyPair;
 use halogard_domain::Policy;
 use halogard_domain::budget::Priority;
+use halogard_http::HttpClient;
 use halogard_liongard::ParsedAccessKey;
+use halogard_notices::MessageSender;
 use halogard_operations::config_changes;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{
-    self, Form, SETTINGS, ServeSettings, SettingValues, WebhookSettings,
+    self, Form, NotifySettings, OutboundSettings, SETTINGS, ServeSettings, SettingValues,
+    WebhookSettings,
 };
 use halogard_vendors::{
     CallDurations, CallObserver, HaloWebhooks, LiongardAdmin, VendorSettings, Vendors,
@@ -326,6 +329,11 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
         }
     }
 
+    /// What sends notices by chat and by mail.
+    pub async fn message_sender(&self) -> anyhow::Result<MessageSender<HttpClient>> {
+        message_sender(&self.environment().await?)
+    }
+
     /// The token at the end of the webhook's address, if there is one.
     pub async fn webhook_token(&self) -> Option<String> {
         match &self.location {
@@ -385,6 +393,11 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
             StoreLocation::Stack(_) => {
                 secrets.extend(names.filter_map(|info| settings::variable(info.name)));
             }
+        }
+        if let Ok(environment) = self.environment().await {
+            let names = NotifySettings::NAMES.into_iter();
+            let values = names.filter_map(|name| environment.get(name));
+            secrets.extend(values.map(|(value, _)| value.to_owned()));
         }
         if let Ok(settings) = self.vendor_settings().await {
             secrets.push(settings.halo.client_secret.expose_secret().to_owned());
@@ -447,6 +460,13 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
             calls,
         )?)
     }
+}
+
+/// What sends notices by chat and by mail, with the secrets of `environment`.
+pub fn message_sender(environment: &SettingValues) -> anyhow::Result<MessageSender<HttpClient>> {
+    let (secrets, _) = settings::read::<NotifySettings>(environment)?;
+    let (outbound, _) = settings::read::<OutboundSettings>(environment)?;
+    Ok(MessageSender::new(secrets, outbound)?)
 }
 
 /// The same clients, after saying what was corrected in their settings.

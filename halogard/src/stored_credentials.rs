@@ -6,10 +6,12 @@ use halogard_app::ports::{Stage, Vault};
 use halogard_credentials::{CredentialCache, SecretFields, StaticVault, members};
 use halogard_liongard::ParsedAccessKey;
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{HaloSettings, LiongardSettings, SettingValues};
+use halogard_runtime::settings::{HaloSettings, LiongardSettings, NotifySettings, SettingValues};
 use halogard_sqlite::Store;
 use halogard_vendors::CredentialSources;
 use secrecy::ExposeSecret as _;
+
+use crate::commands::rotate::new_version;
 
 /// The secret with the credentials for HaloPSA.
 pub const HALOPSA: &str = "halopsa";
@@ -19,6 +21,9 @@ pub const LIONGARD: &str = "liongard";
 
 /// The secret of HaloPSA's webhook.
 pub const WEBHOOK: &str = "webhook";
+
+/// The secret with what the channels of notices need.
+pub const NOTIFY: &str = "notify";
 
 /// The settings of each credential. If one of them is set, the credential is not read from the vault.
 pub const SETTINGS_OF: [(&str, [&str; 2]); 2] = [
@@ -70,7 +75,31 @@ pub async fn complete(
         });
         environment = environment.or_stored(values.collect::<Vec<_>>());
     }
+    if let Some((_, stored)) = fields(vault, NOTIFY, Stage::Current).await? {
+        let values = NotifySettings::NAMES.into_iter().filter_map(|name| {
+            let value = stored.text(&name.to_ascii_lowercase())?;
+            Some((name, value.to_owned()))
+        });
+        environment = environment.or_stored(values.collect::<Vec<_>>());
+    }
     Ok(environment)
+}
+
+/// Makes `value` the current version of the secret `name`, unless it is. What else the secret holds stays.
+pub async fn store(vault: &impl Vault, name: &str, value: &SecretFields) -> anyhow::Result<()> {
+    let current = fields(vault, name, Stage::Current).await?;
+    let merged = match &current {
+        Some((_, current)) => value.clone().or(current),
+        None => value.clone(),
+    };
+    if current.is_some_and(|(_, current)| current.texts().eq(merged.texts())) {
+        return Ok(());
+    }
+    let version = new_version();
+    vault
+        .put(name, &version, &merged.to_secret(), Stage::Current)
+        .await?;
+    Ok(())
 }
 
 /// The credential sources of both clients: the settings where they give a credential, else the vault.

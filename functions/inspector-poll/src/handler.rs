@@ -9,6 +9,7 @@ use lambda_runtime::LambdaEvent;
 use serde::Serialize;
 
 use crate::event::{Request, ScheduledEvent};
+use crate::notices::NoticeRounds;
 
 /// The function's name in logs and metrics.
 pub const FUNCTION: &str = "inspector-poll";
@@ -31,10 +32,11 @@ pub enum PollResponse {
 /// Handles `event`.
 pub async fn handle<P: Platform>(
     instance: &Instance<P>,
+    notices: &NoticeRounds,
     event: LambdaEvent<ScheduledEvent>,
 ) -> Result<PollResponse, FunctionError> {
     let deadline = deadline(&event.context);
-    answer(instance, event.payload, deadline)
+    answer(instance, notices, event.payload, deadline)
         .await
         .inspect_err(FunctionError::log)
 }
@@ -42,12 +44,14 @@ pub async fn handle<P: Platform>(
 /// The response to `event` in an invocation that ends at `deadline`.
 async fn answer<P: Platform>(
     instance: &Instance<P>,
+    notices: &NoticeRounds,
     event: ScheduledEvent,
     deadline: Timestamp,
 ) -> Result<PollResponse, FunctionError> {
     match Request::try_from(event)? {
         Request::SyncCycle => {
             let cycle = cycle::run(instance, FUNCTION, deadline).await?;
+            Box::pin(notices.send_due(instance, deadline)).await;
             let report = cycle.and_then(|cycle| cycle.report);
             Ok(PollResponse::SyncCycle {
                 complete: report.is_some_and(CycleReport::is_complete),

@@ -2,6 +2,7 @@
 
 mod event;
 mod handler;
+mod notices;
 
 use halogard_lambda::{Aws, Instance, telemetry};
 use lambda_runtime::service_fn;
@@ -10,7 +11,8 @@ use lambda_runtime::service_fn;
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start(handler::FUNCTION)?;
     let instance = Instance::new(Aws::from_environment());
+    let notices = notices::NoticeRounds::default();
     // Boxed: the runtime moves the future, and this one is large.
-    let handle = service_fn(|event| Box::pin(handler::handle(&instance, event)));
+    let handle = service_fn(|event| Box::pin(handler::handle(&instance, &notices, event)));
     lambda_runtime::run(handle).await
 }

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::Args;
 use halogard_app::Store;
 use halogard_app::dialect::{ProbeWhen, dialect};
-use halogard_app::ports::{Clock as _, DialectProbe as _, Stage, Vault};
+use halogard_app::ports::{Clock as _, DialectProbe as _};
 use halogard_config::{starter_without_customers, with_settings};
 use halogard_credentials::{SecretFields, members};
 use halogard_domain::Policy;
@@ -34,7 +34,6 @@ use url::Url;
 
 use crate::cli::ModeName;
 use crate::commands::config;
-use crate::commands::rotate::new_version;
 use crate::confirm::operator;
 use crate::dialect_table;
 use crate::opened_store::{
@@ -446,8 +445,8 @@ async fn store_credentials<S: Store + Clone + 'static>(
     match &opened.location {
         StoreLocation::Machine(machine) => {
             let vault = machine.vault();
-            put(vault, HALOPSA, &halopsa).await?;
-            put(vault, LIONGARD, &liongard).await?;
+            stored_credentials::store(vault, HALOPSA, &halopsa).await?;
+            stored_credentials::store(vault, LIONGARD, &liongard).await?;
             answer
                 .stored
                 .push("both credentials, in the vault of the data folder".to_owned());
@@ -462,30 +461,14 @@ async fn store_credentials<S: Store + Clone + 'static>(
         }
         StoreLocation::Stack(stack) => {
             let vault = stack.vault();
-            put(&vault, stack.output("HaloPsaSecretArn")?, &halopsa).await?;
-            put(&vault, stack.output("LiongardSecretArn")?, &liongard).await?;
+            stored_credentials::store(&vault, stack.output("HaloPsaSecretArn")?, &halopsa).await?;
+            stored_credentials::store(&vault, stack.output("LiongardSecretArn")?, &liongard)
+                .await?;
             answer
                 .stored
                 .push("both credentials, in the secrets of the stack".to_owned());
         }
     }
-    Ok(())
-}
-
-/// Makes `value` the current version of the secret `name`, unless it is. What else the secret holds stays.
-async fn put(vault: &impl Vault, name: &str, value: &SecretFields) -> anyhow::Result<()> {
-    let current = stored_credentials::fields(vault, name, Stage::Current).await?;
-    let merged = match &current {
-        Some((_, current)) => value.clone().or(current),
-        None => value.clone(),
-    };
-    if current.is_some_and(|(_, current)| current.texts().eq(merged.texts())) {
-        return Ok(());
-    }
-    let version = new_version();
-    vault
-        .put(name, &version, &merged.to_secret(), Stage::Current)
-        .await?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod addresses;
 mod clock_watch;
 mod dry_run;
+mod notices;
 mod policy_file;
 mod signals;
 mod start_check;
@@ -184,8 +185,8 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let Some(addresses) = addresses.filter(|_| !options.check) else {
         return check(&reconciler, &asked).await;
     };
-    let rotation =
-        rotate::rotate_on_schedule(given, store.clone(), settings.serve.key_check_interval);
+    let interval = settings.serve.key_check_interval;
+    let rotation = rotate::rotate_on_schedule(given.clone(), store.clone(), interval);
     let rotating = async move {
         if mode == Mode::Observe {
             // A rotation makes a key at Liongard.
@@ -194,6 +195,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         rotation.await;
     };
     let serve = Serve {
+        given,
         reconciler,
         store,
         webhook,
@@ -227,6 +229,8 @@ fn say_unknown_variables() {
 
 /// The process, put together.
 struct Serve {
+    /// The settings, without the credentials of the vault.
+    given: SettingValues,
     reconciler: NetworkReconciler<SystemClock>,
     store: Store<SystemClock>,
     webhook: WebhookAddress,
@@ -305,6 +309,7 @@ impl Serve {
         let interval = self.settings.serve.poll_interval;
         let mut engine = Engine::start(self.reconciler, interval, policies, self.shared);
         beside.spawn(rotating);
+        beside.spawn(notices::send_notices(self.given, engine.reconciler()));
         let failure = tokio::select! {
             () = stopped => None,
             ended = engine.loop_ended() => Some(ended.into()),

@@ -15,6 +15,7 @@ mod journal;
 mod leases;
 mod links;
 mod named_values;
+mod notices;
 mod pruning;
 mod queue;
 mod records;
@@ -41,6 +42,7 @@ pub use links::{
     AlertIndex, LinkFilter, Links, QueuedState, Revision, SaveError, SinceQueued, Stored,
 };
 pub use named_values::{NamedValues, keys};
+pub use notices::{Messenger, NoticeMessage, NoticeTickets};
 pub use pruning::Pruning;
 pub use queue::{
     DEFER_MAX, DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink,

@@ -1,6 +1,7 @@
 //! Converts a checked file to a policy, and checks what depends on several of its parts.
 
 mod customers;
+mod notify;
 mod reopen;
 mod retention;
 mod rules;
@@ -68,6 +69,7 @@ pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Pol
     policy.retention = retention::read(file, findings);
     policy.tickets_for = start::read(file, findings);
     policy.tickets_for_customer = start::read_by_customer(file, &customers, findings);
+    policy.notify = notify::read(file, policy.mode, findings);
     policy.templates = read_templates;
     policy.rules = rules.into_iter().map(|rule| rule.rule).collect();
     policy.ignored_environments = ids(&file.numbers("ignore"), EnvironmentId::new);

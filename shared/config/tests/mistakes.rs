@@ -431,6 +431,33 @@ fn no_secret_appears_in_a_message() {
 }
 
 #[test]
+fn notices_that_cannot_be_sent() {
+    let mail = |rest: &str| {
+        after_template(&format!(
+            "[notify.mail]\nserver = \"smtp.example.com\"\nfrom = \"halogard@example.com\"\n{rest}"
+        ))
+    };
+    insta::assert_snapshot!(messages(&[
+        (
+            "mail that anyone could read",
+            mail("to = \"desk@example.com\"\nencryption = \"none\"")
+        ),
+        (
+            "addresses that are none",
+            mail("to = [\"desk\", \"a@b@c\"]")
+        ),
+        (
+            "a ticket without a client",
+            after_template("[notify]\nticket = { ticket_type = 5 }")
+        ),
+        (
+            "a secret in the file",
+            after_template("[notify]\nchat = \"https://hooks.example.com/secret\"")
+        ),
+    ]));
+}
+
+#[test]
 fn ages_that_contradict_each_other() {
     insta::assert_snapshot!(messages(&[
         (

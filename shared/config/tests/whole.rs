@@ -11,6 +11,9 @@ use halogard_domain::ids::{
     CustomFieldId, EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId,
     TechnicianId, TicketTypeId,
 };
+use halogard_domain::notify::{
+    ChatFormat, MailEncryption, MailPolicy, NoticeTicketPolicy, NotifyPolicy,
+};
 use halogard_domain::policy::{
     ClosePolicy, ClosedBy, Fallback, Mapping, Mode, NATIVE_GRACE, Pattern, PriorityMap, ReopenRule,
     ReopenTable, ReopenWhen, Rule, StatusMap, Template,
@@ -137,6 +140,7 @@ fn the_smallest_file_makes_a_policy_with_defaults() {
         machine_applications: MachineApplications::default(),
         tickets_for: None,
         tickets_for_customer: [].into(),
+        notify: None,
         retention: Retention::default(),
     };
     assert_eq!(config.policy, expected);
@@ -483,4 +487,39 @@ fn day_one_is_chosen_for_everyone_a_group_or_a_customer() {
         let wrong = parse("test", &text(&format!("[start]\n{start}"), "")).unwrap_err();
         assert!(wrong.to_string().contains(said), "{wrong}");
     }
+}
+
+#[test]
+fn notices_go_where_the_table_says() {
+    let notify = |table: &str| read(&format!("{LEAST}\n{table}")).policy.notify;
+    assert_eq!(notify(""), None);
+    assert_eq!(notify("[notify]"), None);
+    let every = "[notify]\nchat = \"teams\"\nticket = { client = 12, site = 18, ticket_type = 5, status = 2, \
+                 priority = 3, team = \"Operations\" }\n[notify.mail]\nserver = \"smtp.example.com\"\nport = 2525\n\
+                 encryption = \"tls\"\nusername = \"halogard\"\nfrom = \"halogard@example.com\"\n\
+                 to = [\"a@example.com\", \"b@example.com\"]";
+    let expected = NotifyPolicy {
+        ticket: Some(NoticeTicketPolicy {
+            client: HaloClientId::new(12),
+            site: Some(SiteId::new(18)),
+            ticket_type: TicketTypeId::new(5),
+            status: Some(StatusId::new(2)),
+            priority: Some(PriorityId::new(3)),
+            team: Some("Operations".to_owned()),
+        }),
+        chat: Some(ChatFormat::Teams),
+        mail: Some(MailPolicy {
+            server: "smtp.example.com".to_owned(),
+            port: Some(2525),
+            encryption: MailEncryption::Tls,
+            username: Some("halogard".to_owned()),
+            from: "halogard@example.com".to_owned(),
+            to: vec!["a@example.com".to_owned(), "b@example.com".to_owned()],
+        }),
+    };
+    assert_eq!(notify(every), Some(Box::new(expected)));
+    let local = "[notify.mail]\nserver = \"localhost\"\nencryption = \"none\"\nfrom = \"a@example.com\"\n\
+                 to = \"b@example.com\"";
+    let mail = notify(local).unwrap().mail.unwrap();
+    assert_eq!((mail.port, mail.encryption), (None, MailEncryption::None));
 }

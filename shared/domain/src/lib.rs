@@ -16,6 +16,7 @@ pub mod key;
 pub mod link;
 pub mod message;
 pub mod missing;
+pub mod notify;
 pub mod pair_status;
 pub mod pause;
 pub mod plan;

@@ -44,6 +44,7 @@ impl Link {
             || !self.refused.is_empty()
             || self.found_elsewhere
             || self.hides_its_tickets()
+            || !self.reported_tickets.is_empty()
             || matches!(self.claim, Claim::InDoubt { .. })
             || (!self.is_ticket_deleted() && self.base.as_ref().is_some_and(differs))
     }

@@ -20,6 +20,7 @@ use crate::ids::{
     TechnicianId, TicketTypeId,
 };
 use crate::key::LinkKey;
+use crate::notify::NotifyPolicy;
 use crate::record::Record;
 use crate::render;
 use crate::retention::Retention;
@@ -74,6 +75,8 @@ pub struct Policy {
     pub tickets_for: Option<TicketsFor>,
     /// The same for single customers.
     pub tickets_for_customer: BTreeMap<EnvironmentId, TicketsFor>,
+    /// Where notices to people go; nowhere when absent. Boxed: policies are held in many futures.
+    pub notify: Option<Box<NotifyPolicy>>,
 }
 
 /// The grace period of Liongard's own ticketing when the config names none. Its updates arrive
@@ -336,6 +339,7 @@ impl Policy {
             retention: Retention::default(),
             tickets_for: Some(TicketsFor::All),
             tickets_for_customer: BTreeMap::new(),
+            notify: None,
         }
     }
 
@@ -382,11 +386,20 @@ impl Policy {
             .ok_or(ParkReason::NoTemplate)
     }
 
-    /// A hash that changes with any setting of the policy. A write that was refused under one
-    /// policy may be tried again under another.
+    /// A hash that changes with any setting that concerns pairs. A write that was refused under one
+    /// policy may be tried again under another. Where notices go does not matter to them.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        hash64(&[&canonical_json(self)])
+        match self.notify {
+            None => hash64(&[&canonical_json(self)]),
+            Some(_) => {
+                let about_pairs = Self {
+                    notify: None,
+                    ..self.clone()
+                };
+                hash64(&[&canonical_json(&about_pairs)])
+            }
+        }
     }
 }
 

@@ -8,6 +8,9 @@ use halogard_domain::ids::{
     CustomFieldId, EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId,
     TechnicianId, TicketTypeId,
 };
+use halogard_domain::notify::{
+    ChatFormat, MailEncryption, MailPolicy, NoticeTicketPolicy, NotifyPolicy,
+};
 use halogard_domain::policy::{
     ClosePolicy, ClosedBy, Fallback, Mapping, Mode, Pattern, Policy, PriorityMap, ReopenRule,
     ReopenTable, ReopenWhen, Rule, StatusMap, Template,
@@ -101,6 +104,25 @@ fn full() -> Policy {
         machine_applications: MachineApplications::with(["Huntress".to_owned()]),
         tickets_for: Some(TicketsFor::Since(Timestamp::from_millis(1_793_491_200_000))),
         tickets_for_customer: [(EnvironmentId::new(8801), TicketsFor::NewAlerts)].into(),
+        notify: Some(Box::new(NotifyPolicy {
+            ticket: Some(NoticeTicketPolicy {
+                client: HaloClientId::new(12),
+                site: Some(SiteId::new(18)),
+                ticket_type: TicketTypeId::new(1),
+                status: Some(StatusId::new(2)),
+                priority: Some(PriorityId::new(4)),
+                team: Some("Operations".to_owned()),
+            }),
+            chat: Some(ChatFormat::Teams),
+            mail: Some(MailPolicy {
+                server: "smtp.example.com".to_owned(),
+                port: Some(2525),
+                encryption: MailEncryption::StartTls,
+                username: Some("halogard".to_owned()),
+                from: "halogard@example.com".to_owned(),
+                to: vec!["desk@example.com".to_owned()],
+            }),
+        })),
         retention: Retention {
             links: Duration::from_secs(40 * 86_400),
             journal: Duration::from_secs(39 * 86_400),
@@ -173,4 +195,14 @@ fn a_number_in_place_of_a_name_is_refused() {
     let text = serde_json::to_string(&full()).unwrap();
     let spoiled = text.replacen("\"ACME\"", "7", 1);
     assert!(spoiled != text && serde_json::from_str::<Policy>(&spoiled).is_err());
+}
+
+/// A new address for notices must not repeat every refused write.
+#[test]
+fn where_notices_go_does_not_change_the_fingerprint() {
+    let silent = Policy {
+        notify: None,
+        ..full()
+    };
+    assert_eq!(silent.fingerprint(), full().fingerprint());
 }

@@ -5,6 +5,7 @@ mod arrays;
 mod authors;
 mod changes;
 mod finding;
+mod notices;
 mod recovery;
 mod shortfalls;
 mod teams;

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use halogard_app::ports::{
     AlertListing, AlertSource, Changes, Clock, DialectProbe, EnvironmentInfo, ErrorCode,
-    Inspectors, KeyedPage, KeyedTicket, OpeningGuard, PortError, RunProgress, SearchWithin,
-    ServiceDesk, TicketListing, TicketTexts,
+    Inspectors, KeyedPage, KeyedTicket, NoticeMessage, NoticeTickets, OpeningGuard, PortError,
+    RunProgress, SearchWithin, ServiceDesk, TicketListing, TicketTexts,
 };
 use halogard_domain::dialect::{DialectReport, ProbeFindings};
 use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, TicketId};
 use halogard_domain::key::SignedKey;
+use halogard_domain::notify::NoticeTicketPolicy;
 use halogard_domain::runs::RunMark;
 use halogard_domain::sweep_cursor::{ChangeRange, KeyedListPlace};
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNotes};
@@ -138,6 +139,25 @@ impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
 
     async fn next_page(&self, range: &ChangeRange) -> Result<Changes, PortError> {
         self.noted(self.port.next_page(range).await)
+    }
+}
+
+/// The budget checks the time here too.
+impl<P: NoticeTickets, C: Clock> NoticeTickets for DeadlineGuard<P, C> {
+    async fn open_notice(
+        &self,
+        message: &NoticeMessage,
+        policy: &NoticeTicketPolicy,
+    ) -> Result<TicketId, PortError> {
+        self.noted(self.port.open_notice(message, policy).await)
+    }
+
+    async fn find_notice(
+        &self,
+        reference: &str,
+        since: Timestamp,
+    ) -> Result<Option<TicketId>, PortError> {
+        self.noted(self.port.find_notice(reference, since).await)
     }
 }
 

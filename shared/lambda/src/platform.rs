@@ -118,6 +118,21 @@ impl<P: Platform> Resources<P> {
         })
     }
 
+    /// The plain settings, completed by HaloPSA's secret, which also holds what the channels of notices need.
+    ///
+    /// # Errors
+    ///
+    /// The secret cannot be read, or holds no members.
+    pub async fn channel_settings(&self) -> Result<SettingValues, SetUpError> {
+        let secrets = self.secrets.iter();
+        let secrets: Vec<SecretName> = secrets
+            .filter(|secret| secret.variable == HALOPSA_SECRET)
+            .cloned()
+            .collect();
+        let values = crate::vendors::values_in(&self.vault, &secrets, &self.settings).await;
+        values.map_err(SetUpError::of)
+    }
+
     /// Releases the permits that were leased and not used: an instance may be frozen for any time after its
     /// answer. If that fails, the permits free themselves later.
     pub(crate) async fn release_permits(&self) {

@@ -21,6 +21,28 @@ pub(crate) async fn read<V: Vault>(
     secrets: &[SecretName],
     plain: &SettingValues,
 ) -> Result<(VendorSettings, CurrentVersions), SetUpError> {
+    let (values, versions, mut faults) = values_and_faults(vault, secrets, plain).await;
+    match settings::read::<VendorSettings>(&values) {
+        Ok((vendors, warnings)) if faults.is_empty() => {
+            for remark in warnings {
+                tracing::warn!(%remark, "a setting was corrected");
+            }
+            Ok((vendors, versions))
+        }
+        Ok(_) => Err(SetUpError::of(faults)),
+        Err(wrong) => {
+            faults.extend(faults_of(&wrong));
+            Err(SetUpError::of(faults))
+        }
+    }
+}
+
+/// The plain settings, over them the members of `secrets`; and what is wrong with these.
+async fn values_and_faults<V: Vault>(
+    vault: &V,
+    secrets: &[SecretName],
+    plain: &SettingValues,
+) -> (SettingValues, CurrentVersions, Vec<SetUpFault>) {
     let mut faults = Vec::new();
     let mut values = Vec::new();
     let mut versions = CurrentVersions::new();
@@ -33,18 +55,20 @@ pub(crate) async fn read<V: Vault>(
             Err(fault) => faults.push(fault),
         }
     }
-    match settings::read::<VendorSettings>(&over(values, plain)) {
-        Ok((vendors, warnings)) if faults.is_empty() => {
-            for remark in warnings {
-                tracing::warn!(%remark, "a setting was corrected");
-            }
-            Ok((vendors, versions))
-        }
-        Ok(_) => Err(SetUpError::of(faults)),
-        Err(wrong) => {
-            faults.extend(faults_of(&wrong));
-            Err(SetUpError::of(faults))
-        }
+    (over(values, plain), versions, faults)
+}
+
+/// The plain settings, over them the members of `secrets`.
+pub(crate) async fn values_in<V: Vault>(
+    vault: &V,
+    secrets: &[SecretName],
+    plain: &SettingValues,
+) -> Result<SettingValues, Vec<SetUpFault>> {
+    let (values, _, faults) = values_and_faults(vault, secrets, plain).await;
+    if faults.is_empty() {
+        Ok(values)
+    } else {
+        Err(faults)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod linking;
 pub mod map;
 pub mod moment;
+pub mod notify;
 pub mod pausing;
 mod policy;
 pub mod report;

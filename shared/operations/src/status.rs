@@ -2,24 +2,23 @@
 
 mod lag;
 mod pairs;
+mod problems;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use halogard_app::Store;
 use halogard_app::ports::{Lane, LinkFilter, PortError, Records, keys};
+use halogard_domain::Timestamp;
 use halogard_domain::budget::{Ledger, Limit};
 use halogard_domain::contact::VendorContacts;
-use halogard_domain::continuity::{Completeness, StoreContinuity};
 use halogard_domain::dialect::{DialectReport, FactReading, Seen};
-use halogard_domain::key::Installation;
 use halogard_domain::record::Singleton;
-use halogard_domain::runs::{FAILURES_MAX, RunTarget, Runs};
+use halogard_domain::runs::{RunTarget, Runs};
 use halogard_domain::sweep_cursor::SweepCursor;
 use halogard_domain::time::SteadyTime;
 use halogard_domain::vendor::Vendor;
 use halogard_domain::version_history::VersionHistory;
-use halogard_domain::{Policy, Timestamp};
 use serde::Serialize;
 
 use crate::audit::{self, AuditFilter};
@@ -32,18 +31,13 @@ use crate::waiting::{WaitingCause, WaitingPair, waiting_pair};
 
 pub use lag::LagStatus;
 use pairs::PairsRead;
-
-/// A worker polls every minute. After this time without a poll no worker runs.
-const POLL_AGE_MAX: Duration = Duration::from_secs(600);
+use problems::ProblemFacts;
 
 /// Changes that are older are not recent.
 const CHANGES_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The most changes that are shown.
 const CHANGES_SHOWN: usize = 10;
-
-/// How long a vendor may be away before a person is needed.
-const AWAY_MAX: Duration = Duration::from_secs(600);
 
 /// The answer of `status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -75,7 +69,7 @@ pub struct StatusAnswer {
     /// What an operator has paused.
     pub paused: Vec<PauseLine>,
     /// What was noticed and is not a matter of one pair.
-    pub findings: Vec<String>,
+    pub findings: Vec<StatusFinding>,
     /// The tenant, as it was seen last.
     pub tenant: TenantStatus,
     /// What has changed lately, the newest first.
@@ -119,12 +113,25 @@ pub enum Verdict {
 /// Something that needs a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StatusProblem {
+    /// Why, as a stable word; the same for as long as it lasts.
+    pub cause: String,
     /// What it is.
     pub what: String,
     /// What to do.
     pub remedy: String,
     /// How it counts.
     pub verdict: Verdict,
+}
+
+/// Something that was noticed and is not a matter of one pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StatusFinding {
+    /// Why, as a stable word.
+    pub cause: &'static str,
+    /// What it is.
+    pub what: String,
+    /// What to do.
+    pub remedy: &'static str,
 }
 
 /// Whether a vendor answers.
@@ -253,6 +260,8 @@ pub async fn status<S: Store>(
     let now = question.now;
     let policy = policy_in_force(store).await?;
     let pairs = PairsRead::read(store, policy.as_ref(), now).await?;
+    let facts = ProblemFacts::read(store, policy.as_ref(), &pairs).await?;
+    let problems = facts.problems(now);
     let mut queues = Vec::new();
     for lane in Lane::ALL {
         let depth = store.depth(lane).await?;
@@ -262,28 +271,40 @@ pub async fn status<S: Store>(
             oldest: store.oldest(lane).await?.map(Moment),
         });
     }
-    let mut answer = StatusAnswer {
+    let verdicts = problems.iter().map(|problem| problem.verdict);
+    Ok(StatusAnswer {
         at: now.into(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        verdict: Verdict::Ok,
-        problems: Vec::new(),
-        vendors: vendors(store).await?,
-        waiting: pairs.waiting(),
+        verdict: verdicts.max().unwrap_or(Verdict::Ok),
+        problems,
+        vendors: facts.vendors,
+        waiting: facts.waiting,
         lags: pairs.lags(),
-        activity: activity(store).await?,
+        activity: facts.activity,
         budget: budget(store, question).await?,
         queues,
-        dead_letters: store.dead_letter_count().await?,
+        dead_letters: facts.dead_letters,
         paused: pausing::list(store, now).await?.pauses,
-        findings: findings(store, policy.as_ref(), &pairs).await?,
+        findings: facts.findings,
         tenant: tenant(store).await?,
         changes: changes(store, now).await?,
         pairs: pairs.counts,
-    };
-    answer.problems = problems(&answer, policy.is_some(), now);
-    let verdicts = answer.problems.iter().map(|problem| problem.verdict);
-    answer.verdict = verdicts.max().unwrap_or(Verdict::Ok);
-    Ok(answer)
+    })
+}
+
+/// What needs a person at `now`, as [`status`] says it. Reads the pairs that may wait and no others.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn current_problems(
+    store: &impl Store,
+    now: Timestamp,
+) -> Result<Vec<StatusProblem>, PortError> {
+    let policy = policy_in_force(store).await?;
+    let pairs = PairsRead::read_waiting(store, policy.as_ref(), now).await?;
+    let facts = ProblemFacts::read(store, policy.as_ref(), &pairs).await?;
+    Ok(facts.problems(now))
 }
 
 /// Answers `status waiting` at `now`.
@@ -417,140 +438,4 @@ async fn changes(store: &impl Records, now: Timestamp) -> Result<Vec<ChangeLine>
     changes.sort_by_key(|change| std::cmp::Reverse(change.at));
     changes.truncate(CHANGES_SHOWN);
     Ok(changes)
-}
-
-/// What was noticed and is not a matter of one pair.
-async fn findings(
-    store: &impl Records,
-    policy: Option<&Policy>,
-    pairs: &PairsRead,
-) -> Result<Vec<String>, PortError> {
-    let mut findings = Vec::new();
-    let continuity = store
-        .load_record::<StoreContinuity>(&Singleton)
-        .await?
-        .value;
-    let installation = store.load_record::<Installation>(&Singleton).await?.value;
-    if let Some(rival) = &continuity.rival {
-        let former = policy.map_or(&[][..], |policy| &policy.former_installations);
-        let is_former = rival
-            .installation
-            .as_ref()
-            .is_some_and(|id| former.iter().any(|former| former == id.as_str()));
-        let yields = installation
-            .id()
-            .is_some_and(|own| continuity.yields_to(&own, former).is_some());
-        let id = rival
-            .installation
-            .as_ref()
-            .map_or("of unknown id", |id| id.as_str());
-        if !is_former {
-            findings.push(format!(
-                "a second installation ({id}) opens tickets in the same HaloPSA, seen by ticket #{} at {}{}; stop \
-                 one of them, and name it in former_installations",
-                rival.ticket,
-                Moment(rival.seen_at),
-                if yields { "; this one opens no new tickets meanwhile" } else { "" }
-            ));
-        }
-    }
-    if continuity.on_probation {
-        findings.push(
-            "the store is new and found tickets of ours; it opens its first ticket when it is sure that no other \
-             installation runs"
-                .to_owned(),
-        );
-    }
-    if continuity.completeness == Completeness::Behind {
-        findings.push(
-            "the store is older than HaloPSA's tickets; older alerts wait until a sweep has listed all of them"
-                .to_owned(),
-        );
-    }
-    let mut reported = pairs.reported_tickets.iter();
-    if let Some((alert, ticket)) = reported.next() {
-        let count = pairs.reported_tickets.len();
-        findings.push(format!(
-            "{count} tickets carry the key of an alert whose ticket they are not, such as #{ticket} of alert {alert}; \
-             `halogard explain {alert}` shows its history"
-        ));
-    }
-    Ok(findings)
-}
-
-/// What makes a person necessary.
-fn problems(answer: &StatusAnswer, has_policy: bool, now: Timestamp) -> Vec<StatusProblem> {
-    let mut problems = Vec::new();
-    let mut add = |verdict, what: String, remedy: &str| {
-        problems.push(StatusProblem {
-            what,
-            remedy: remedy.to_owned(),
-            verdict,
-        });
-    };
-    let polled = answer.activity.last_poll.map(|Moment(at)| at);
-    let is_away = |vendor: &VendorStatus| {
-        let long = vendor
-            .since
-            .is_some_and(|Moment(since)| now.since(since) > AWAY_MAX);
-        vendor.connected == Some(false) && long
-    };
-    match polled {
-        _ if !has_policy => add(
-            Verdict::CannotTell,
-            "no worker has used this store yet".to_owned(),
-            "start `halogard serve`; on a stack, apply a config",
-        ),
-        None => add(
-            Verdict::CannotTell,
-            "Liongard's alerts were not read yet".to_owned(),
-            "wait for the first poll; `halogard serve --check` says what keeps it from working",
-        ),
-        Some(at) if now.since(at) > POLL_AGE_MAX && !answer.vendors.iter().any(is_away) => add(
-            Verdict::CannotTell,
-            format!("no worker has read Liongard's alerts since {}", Moment(at)),
-            "start `halogard serve`, or read its log; on a stack, check the alarms",
-        ),
-        Some(_) => {}
-    }
-    for vendor in answer.vendors.iter().filter(|vendor| is_away(vendor)) {
-        let since = vendor.since.unwrap_or(Moment(Timestamp::EPOCH));
-        let said = vendor.last_failure.as_deref().unwrap_or("nothing");
-        add(
-            Verdict::NeedsPerson,
-            format!("{} does not answer since {since}: {said}", vendor.vendor),
-            "`halogard serve --check` names what is wrong and its remedy",
-        );
-    }
-    for waiting in answer.waiting.iter().filter(|it| it.needs_operator) {
-        add(
-            Verdict::NeedsPerson,
-            match waiting.count {
-                1 => format!("1 pair waits: {}", waiting.cause.words()),
-                count => format!("{count} pairs wait: {}", waiting.cause.words()),
-            },
-            "`halogard status waiting` lists them, each with what to do",
-        );
-    }
-    if answer.dead_letters > 0 {
-        add(
-            Verdict::NeedsPerson,
-            format!("{} dead letters", answer.dead_letters),
-            "`halogard dlq list` shows why",
-        );
-    }
-    if answer.activity.inspector_failures >= FAILURES_MAX {
-        add(
-            Verdict::NeedsPerson,
-            format!(
-                "Liongard's HaloPSA inspector failed {} times in a row",
-                answer.activity.inspector_failures
-            ),
-            "open the inspector in Liongard: its last run says why",
-        );
-    }
-    for finding in &answer.findings {
-        add(Verdict::NeedsPerson, finding.clone(), "see the runbook");
-    }
-    problems
 }

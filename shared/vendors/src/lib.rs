@@ -19,7 +19,7 @@ use halogard_liongard::{
 use halogard_runtime::settings::{HaloSettings, LiongardSettings};
 
 pub use calls::{CallDurations, CallObserver, MeasuredTransport};
-pub use outbound::trusted_roots;
+pub use outbound::{http_client, trusted_roots};
 pub use rotation::{HaloAdmin, HaloWebhooks, LiongardAdmin, credential_admins, halo_webhooks};
 pub use settings::VendorSettings;
 

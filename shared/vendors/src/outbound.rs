@@ -24,7 +24,11 @@ pub fn trusted_roots(outbound: &OutboundSettings) -> Result<RootCertStore, Vendo
 }
 
 /// The client: public authorities and those of one's own are trusted, other machines are reached through the proxy.
-pub(crate) fn http_client(outbound: &OutboundSettings) -> Result<HttpClient, VendorsError> {
+///
+/// # Errors
+///
+/// [`VendorsError`] names the file or the proxy that cannot be used.
+pub fn http_client(outbound: &OutboundSettings) -> Result<HttpClient, VendorsError> {
     let roots = trusted_roots(outbound)?;
     let proxy = outbound.proxy.as_ref().map(|url| HttpProxy {
         url: url.expose_secret().to_owned(),

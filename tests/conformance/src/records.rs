@@ -14,6 +14,7 @@ use halogard_domain::dialect::{DialectReport, FactReading, REFERENCE, Seen};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TeamId, TicketId};
 use halogard_domain::key::{Installation, InstallationId, KeySecret};
 use halogard_domain::missing::MissingTickets;
+use halogard_domain::notify::{CauseRecord, NoticeDelivery, NoticeLog, NotifyChannel};
 use halogard_domain::pause::{Pause, PauseScope, Pauses};
 use halogard_domain::policy::{AppliedPolicy, Mode, Policy};
 use halogard_domain::record::Singleton;
@@ -75,6 +76,7 @@ macro_rules! for_every_type {
         let bench = $case::<_, Pauses>(bench).await;
         let bench = $case::<_, AuditDay>(bench).await;
         let bench = $case::<_, VersionHistory>(bench).await;
+        let bench = $case::<_, NoticeLog>(bench).await;
         let bench = $case::<_, SealedToken>(bench).await;
         drop(bench);
     };
@@ -381,6 +383,44 @@ impl SampleRecord for AuditDay {
             digest: String::new(),
         });
         day
+    }
+}
+
+impl SampleRecord for NoticeLog {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, now: Timestamp) -> Self {
+        let deliveries = [
+            (
+                NotifyChannel::Ticket,
+                NoticeDelivery::Begun {
+                    at: now,
+                    doubtful_since: Some(at(2)),
+                    attempts: 2,
+                },
+            ),
+            (NotifyChannel::Chat, NoticeDelivery::Sent { at: now }),
+            (
+                NotifyChannel::Mail,
+                NoticeDelivery::Failed {
+                    retry_at: now,
+                    attempts: number.into(),
+                    doubtful_since: Some(at(3)),
+                    said: "no route".to_owned(),
+                },
+            ),
+        ];
+        let cause = CauseRecord {
+            since: at(1),
+            seen_at: now,
+            is_certain: true,
+            deliveries: deliveries.into(),
+        };
+        Self {
+            causes: [("dead_letters".to_owned(), cause)].into(),
+        }
     }
 }
 

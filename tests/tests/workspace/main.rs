@@ -80,6 +80,10 @@ fn dependencies_point_one_way() {
         ("halogard-aws", &["app", "domain", "http"]),
         ("halogard-runtime", &["app", "credentials", "domain"]),
         ("halogard-config", &["domain", "runtime"]),
+        (
+            "halogard-notices",
+            &["app", "domain", "http", "runtime", "vendors", "wire"],
+        ),
         ("halogard-operations", &["app", "config", "domain"]),
         (
             "halogard-vendors",

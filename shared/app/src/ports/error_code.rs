@@ -72,6 +72,12 @@ pub enum ErrorCode {
     LiongardUnexpected,
     /// Liongard cannot be reached; nothing was sent.
     LiongardUnreachable,
+    /// A chat or a mail server did not take a notice.
+    NoticeRefused,
+    /// A channel of notices is not set up: its secret is missing or unusable.
+    NoticeUnconfigured,
+    /// A chat or a mail server cannot be reached, or did not answer.
+    NoticeUnreachable,
     /// Another worker kept writing the link of a pair.
     PairContended,
     /// The message is no longer in flight.
@@ -157,6 +163,9 @@ impl ErrorCode {
             Self::LiongardThrottled => "liongard.throttled",
             Self::LiongardUnexpected => "liongard.unexpected",
             Self::LiongardUnreachable => "liongard.unreachable",
+            Self::NoticeRefused => "notice.refused",
+            Self::NoticeUnconfigured => "notice.unconfigured",
+            Self::NoticeUnreachable => "notice.unreachable",
             Self::PairContended => "pair.contended",
             Self::QueueNotInFlight => "queue.not_in_flight",
             Self::QueueNotTaken => "queue.not_taken",

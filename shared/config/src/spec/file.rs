@@ -100,6 +100,11 @@ pub(crate) fn file() -> TableSpec {
             "how long records are kept; a year if absent",
         ),
         KeySpec::optional(
+            "notify",
+            ValueKind::Table(notify()),
+            "where notices go of what needs a person; nowhere if absent",
+        ),
+        KeySpec::optional(
             "start",
             ValueKind::Table(start()),
             "which of the alerts that are open when a customer's alerts begin to get tickets get one",
@@ -371,6 +376,77 @@ fn retention() -> TableSpec {
             1,
             "days after which a dead letter is deleted, on one machine; 30 if absent. On AWS the queue \
              keeps them for 14 days",
+        ),
+    ])
+}
+
+fn notify() -> TableSpec {
+    TableSpec::of([
+        KeySpec::optional(
+            "chat",
+            ValueKind::OneOf(&["teams", "slack"]),
+            "the chat that notices are posted to: \"teams\" (a Workflow's webhook) or \"slack\". Its address is the \
+             secret HALOGARD_CHAT_URL",
+        ),
+        KeySpec::optional(
+            "ticket",
+            ValueKind::Table(notice_ticket()),
+            "a ticket for each notice, in your own HaloPSA client",
+        ),
+        KeySpec::optional("mail", ValueKind::Table(mail()), "a mail for each notice"),
+    ])
+}
+
+fn notice_ticket() -> TableSpec {
+    TableSpec::of([
+        KeySpec::required("client", ValueKind::ID, "your own HaloPSA client, by id"),
+        KeySpec::optional(
+            "site",
+            ValueKind::ID,
+            "its site, by id; its main site if absent",
+        ),
+        KeySpec::required("ticket_type", ValueKind::ID, "HaloPSA ticket type, by id"),
+        KeySpec::optional(
+            "status",
+            ValueKind::ID,
+            "HaloPSA status, by id; chosen by HaloPSA if absent",
+        ),
+        KeySpec::optional(
+            "priority",
+            ValueKind::ID,
+            "HaloPSA priorityid; chosen by HaloPSA if absent",
+        ),
+        KeySpec::optional("team", ValueKind::Text, "HaloPSA team, by name"),
+    ])
+}
+
+fn mail() -> TableSpec {
+    TableSpec::of([
+        KeySpec::required("server", ValueKind::Text, "the SMTP server, by name"),
+        KeySpec::optional(
+            "port",
+            ValueKind::Number {
+                least: 1,
+                most: u16::MAX as u64,
+            },
+            "its port; 587 with \"starttls\", 465 with \"tls\" and 25 with \"none\" if absent",
+        ),
+        KeySpec::optional(
+            "encryption",
+            ValueKind::OneOf(&["starttls", "tls", "none"]),
+            "\"starttls\" (the default), \"tls\" (from the first byte on), or \"none\" (only for a server on this \
+             machine)",
+        ),
+        KeySpec::optional(
+            "username",
+            ValueKind::Text,
+            "the account, if the server asks for one; its password is the secret HALOGARD_MAIL_PASSWORD",
+        ),
+        KeySpec::required("from", ValueKind::Text, "the sender's address"),
+        KeySpec::required(
+            "to",
+            ValueKind::one_or_more(ValueKind::Text),
+            "the recipient's address, or a list of them",
         ),
     ])
 }

@@ -10,6 +10,7 @@ mod changing;
 mod failures;
 mod finding;
 mod notes;
+mod notices;
 mod opening;
 #[allow(dead_code, reason = "each test file uses its part of the harness")]
 #[path = "../support/mod.rs"]

@@ -37,12 +37,7 @@ impl PairsRead {
         let Some(policy) = policy else {
             return Ok(read);
         };
-        let mut known = BTreeSet::new();
-        for_each_link(store, LinkFilter::Waiting, |link| {
-            known.insert(link.alert);
-            read.add(&link, policy, now);
-        })
-        .await?;
+        let known = read.add_waiting(store, policy, now).await?;
         let mut open = Vec::new();
         for (alert, state) in store.load_index().await? {
             if known.contains(&alert) {
@@ -62,6 +57,35 @@ impl PairsRead {
             }
         }
         Ok(read)
+    }
+
+    /// Reads the links that may wait, and no others.
+    pub(super) async fn read_waiting(
+        store: &impl Store,
+        policy: Option<&Policy>,
+        now: Timestamp,
+    ) -> Result<Self, PortError> {
+        let mut read = Self::default();
+        if let Some(policy) = policy {
+            read.add_waiting(store, policy, now).await?;
+        }
+        Ok(read)
+    }
+
+    /// Takes in the links that may wait; returns their alerts.
+    async fn add_waiting(
+        &mut self,
+        store: &impl Store,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<BTreeSet<AlertId>, PortError> {
+        let mut known = BTreeSet::new();
+        for_each_link(store, LinkFilter::Waiting, |link| {
+            known.insert(link.alert);
+            self.add(&link, policy, now);
+        })
+        .await?;
+        Ok(known)
     }
 
     fn add(&mut self, link: &Link, policy: &Policy, now: Timestamp) {

@@ -12,6 +12,7 @@ use halogard_domain::continuity::StoreContinuity;
 use halogard_domain::dialect::DialectReport;
 use halogard_domain::key::Installation;
 use halogard_domain::missing::MissingTickets;
+use halogard_domain::notify::NoticeLog;
 use halogard_domain::pause::Pauses;
 use halogard_domain::policy::AppliedPolicy;
 use halogard_domain::record::Singleton;
@@ -43,6 +44,7 @@ macro_rules! with_singletons {
             VendorContacts,
             Pauses,
             VersionHistory,
+            NoticeLog,
             ConfigInForce,
             CustomerStarts,
             WebhookSamples

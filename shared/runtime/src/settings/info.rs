@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{budget, halo, liongard, outbound, serve, webhook};
+use super::{budget, halo, liongard, notify, outbound, serve, webhook};
 
 /// One setting. Its name is an environment variable in upper case, and a key of `[settings]` in the
 /// config file in lower case.
@@ -136,13 +136,15 @@ const BEFORE_WEBHOOK: [SettingInfo; 8] = [
 ];
 
 /// The settings after those of the webhook.
-const AFTER_WEBHOOK: [SettingInfo; 14] = [
+const AFTER_WEBHOOK: [SettingInfo; 16] = [
     liongard::URL,
     liongard::ACCESS_KEY_ID,
     liongard::ACCESS_KEY_SECRET,
     outbound::CA_FILE,
     outbound::HTTPS_PROXY,
     outbound::NO_PROXY,
+    notify::CHAT_URL,
+    notify::MAIL_PASSWORD,
     serve::POLL_INTERVAL_SECONDS,
     serve::INSPECTOR_MIN_INTERVAL_SECONDS,
     serve::LIONGARD_KEY_CHECK_SECONDS,
