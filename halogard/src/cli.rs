@@ -12,6 +12,7 @@ use crate::commands::demo::DemoOptions;
 use crate::commands::dlq::DlqCommand;
 use crate::commands::doctor::DoctorOptions;
 use crate::commands::explain::ExplainOptions;
+use crate::commands::inspect::InspectOptions;
 use crate::commands::link::{LinkOptions, UnlinkOptions};
 use crate::commands::man::ManOptions;
 use crate::commands::map::MapOptions;
@@ -93,6 +94,11 @@ pub enum Command {
     Map(MapOptions),
     /// Show the story of an alert or a ticket: what happened when and why, and what to do.
     Explain(ExplainOptions),
+    /// Have Liongard run an inspection now: of HaloPSA, of an environment, or of a launchpoint.
+    ///
+    /// A worker starts it, within the least interval between two runs of one inspector. Exit code 1: it was followed,
+    /// and failed.
+    Inspect(InspectOptions),
     /// List, show, redrive or drop the messages that no worker could process.
     #[command(subcommand)]
     Dlq(DlqCommand),

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod dlq;
 pub mod doctor;
 pub mod explain;
+pub mod inspect;
 pub mod link;
 pub mod man;
 pub mod map;
@@ -43,6 +44,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Rotate(options) => rotate::run(&options).await,
         Command::Serve(options) => serve::run(&options).await,
         Command::Explain(options) => explain::run(&options).await,
+        Command::Inspect(options) => inspect::run(&options).await,
         Command::Dlq(command) => dlq::run(&command).await,
         Command::Resync(options) => resync::run(&options, ResyncKind::Resync).await,
         Command::Replay(options) => resync::run(&options, ResyncKind::Replay).await,

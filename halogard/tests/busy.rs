@@ -43,6 +43,9 @@ const MAY_DIFFER: &[i32] = &[0, 1];
 /// It is not for a store that is in use.
 const REFUSED: &[i32] = &[1];
 
+/// The config names no channel of notices.
+const NO_CHANNEL: &[i32] = &[2];
+
 /// How a command did.
 struct Measured {
     command: String,
@@ -182,6 +185,10 @@ impl Storm {
             (format!("explain #{kept} --full"), WELL),
             ("report pairs --csv".into(), WELL),
             ("report incident --since 1h".into(), WELL),
+            ("report lag --csv".into(), WELL),
+            ("report health".into(), WELL),
+            ("inspect halopsa --reason storm".into(), WELL),
+            ("notify test".into(), NO_CHANNEL),
             ("verify".into(), MAY_DIFFER),
             ("verify --repair --yes".into(), MAY_DIFFER),
             ("verify --duplicates".into(), WELL),

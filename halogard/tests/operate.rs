@@ -3,6 +3,9 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use halogard_app::ports::{Lane, WorkQueue as _, WorkSink as _};
@@ -540,4 +543,69 @@ fn reports_list_pairs_as_csv_and_an_incident_as_json() {
     assert_eq!(incident["events"]["opened"], 1, "{incident}");
     assert_code(&bench.operate("report incident --since 1h"), 0);
     assert_code(&bench.operate("report pairs"), 0);
+}
+
+/// An incoming webhook that takes one message, and what it was sent.
+fn chat() -> (String, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!(
+        "http://{}/hooks/secret-part",
+        listener.local_addr().unwrap()
+    );
+    let posted = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut sent = String::new();
+        let mut buffer = [0; 4096];
+        while !sent.contains("notice-") {
+            let count = stream.read(&mut buffer).unwrap();
+            assert_ne!(count, 0, "{sent}");
+            sent.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
+        stream.write_all(answer).unwrap();
+        sent
+    });
+    (url, posted)
+}
+
+#[test]
+fn notices_are_tried_by_a_ticket_and_a_chat_and_an_inspection_is_requested() {
+    let bench = Bench::new();
+    let _serve = bench.serve();
+    let none = bench.operate("notify test");
+    assert_code(&none, 2);
+    assert!(none.stdout.contains("[notify]"), "{none:?}");
+
+    let mut config = Config::of_customers(1);
+    config.rest.push_str(
+        "[notify]\nchat = \"slack\"\n[notify.ticket]\nclient = 17\nticket_type = 5\nstatus = 1\npriority = 3\n",
+    );
+    bench.write_config(&config);
+    let without = bench.operate("notify test");
+    assert_code(&without, 1);
+    assert!(
+        without.stdout.contains("notify set chat-url"),
+        "{without:?}"
+    );
+    let (url, posted) = chat();
+    let tested = bench.operate_with("notify test", &[("HALOGARD_CHAT_URL", &url)]);
+    assert_code(&tested, 0);
+    assert!(!tested.stdout.contains("secret-part"), "{tested:?}");
+    assert!(posted.join().unwrap().contains("a test of its notices"));
+    let tickets = bench.sim.look("tickets");
+    let tickets = tickets.as_array().unwrap().iter();
+    let notices = tickets.filter(|ticket| {
+        let summary = ticket["summary"].as_str().unwrap();
+        summary.starts_with("Halogard: a test of its notices (notice-")
+    });
+    assert_eq!(notices.count(), 2, "one for each test");
+
+    let requested = bench.ask("inspect halopsa");
+    assert_eq!(requested["runs"][0]["target"], "halopsa");
+    wait_until("a worker starts the inspection", SOON, || {
+        let activity = &bench.ask("status")["activity"];
+        (!activity["last_inspector_run"].is_null()).then_some(())
+    });
+    let commands = bench.operate("audit list");
+    assert!(commands.stdout.contains("inspect"), "{commands:?}");
 }

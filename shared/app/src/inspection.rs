@@ -206,15 +206,17 @@ impl<E: Env> Reconciler<E> {
                     outcome = InspectionOutcome::Succeeded.as_str(),
                     "inspector run succeeded"
                 );
+                runs.note_end(None, now);
                 (runs.succeed(), true)
             }
             RunProgress::Failed(message) => {
                 warn!(
                     launchpoint_id,
-                    message,
+                    message = message.as_str(),
                     outcome = InspectionOutcome::Failed.as_str(),
                     "inspector run failed"
                 );
+                runs.note_end(Some(message), now);
                 (runs.fail(), false)
             }
             RunProgress::NotListed if age > START_TIMEOUT => {
@@ -223,6 +225,7 @@ impl<E: Env> Reconciler<E> {
                     outcome = InspectionOutcome::NotListed.as_str(),
                     "Liongard does not list the inspector run that was started"
                 );
+                runs.note_end(Some("Liongard does not list it".to_owned()), now);
                 (runs.fail(), false)
             }
             RunProgress::InProgress if age > RUN_TIMEOUT => {
@@ -230,6 +233,11 @@ impl<E: Env> Reconciler<E> {
                     launchpoint_id,
                     outcome = InspectionOutcome::TimedOut.as_str(),
                     "inspector run timed out"
+                );
+                let minutes = RUN_TIMEOUT.as_secs() / 60;
+                runs.note_end(
+                    Some(format!("it did not end within {minutes} minutes")),
+                    now,
                 );
                 (runs.fail(), false)
             }

@@ -110,8 +110,11 @@ pub struct Runs {
     pub blocked: Option<BlockedStart>,
     /// When a run was last started.
     pub last_started_at: Option<Timestamp>,
-    /// Consecutive failed runs.
+    /// Consecutive failed runs since the waiting pairs last stopped waiting.
     pub failures: u32,
+    /// How the last run that ended did; `None` before the first. Boxed: runs are held in large futures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_end: Option<Box<RunEnd>>,
     /// When the watcher of these runs is due to check again.
     pub watched_until: Option<Timestamp>,
 }
@@ -136,6 +139,17 @@ pub struct RunInFlight {
     pub started_at: Timestamp,
     /// Alerts whose ticket changed before the start. This run should update them.
     pub alerts: BTreeSet<AlertId>,
+}
+
+/// The end of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEnd {
+    /// When it was seen.
+    pub at: Timestamp,
+    /// How many runs have failed in a row, this one included; 0 when it succeeded.
+    pub failed_in_a_row: u32,
+    /// What it said, if it failed.
+    pub said: Option<String>,
 }
 
 /// The newest run of a launchpoint at some moment.
@@ -176,6 +190,21 @@ impl Runs {
     pub fn request(&mut self, alert: AlertId) {
         self.waiting.insert(alert);
         self.requested = true;
+    }
+
+    /// Requests a run that no pair waits for.
+    pub fn request_alone(&mut self) {
+        self.requested = true;
+    }
+
+    /// Records how the run under way was seen to end at `now`; `said` is what it said, if it failed.
+    pub fn note_end(&mut self, said: Option<String>, now: Timestamp) {
+        let before = self.last_end.as_ref().map_or(0, |end| end.failed_in_a_row);
+        self.last_end = Some(Box::new(RunEnd {
+            at: now,
+            failed_in_a_row: if said.is_some() { before + 1 } else { 0 },
+            said,
+        }));
     }
 
     /// Whether a watcher advances these runs. One is enough; one that is long overdue has crashed.

@@ -8,6 +8,7 @@ pub mod day_one;
 pub mod dead_letters;
 pub mod doctor;
 pub mod explain;
+pub mod inspect;
 pub mod linking;
 pub mod map;
 pub mod moment;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::audit::OperatorError;
 use crate::moment::Moment;
-use crate::scan::for_each_link;
+use crate::scan::find_in_links;
 
 /// The answer of `pause`, `resume` and `snooze`: what is paused from now on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -80,7 +80,8 @@ pub async fn resume(
     Ok((had, answer(&pauses, now)))
 }
 
-/// The environment of the customer of this name or id, as the pairs name it.
+/// The environment of the customer of this name or id, as the pairs name it. Links are read until one names the
+/// customer: no list in the store is by name, and none is worth its writes for a command that is rare.
 ///
 /// # Errors
 ///
@@ -92,16 +93,12 @@ pub async fn environment_of(
     if let Ok(id) = customer.trim().parse() {
         return Ok(Some(id));
     }
-    let mut found = None;
-    for_each_link(store, LinkFilter::All, |link| {
-        if let Some(alert) = link.observed_alert
-            && alert.environment_name.eq_ignore_ascii_case(customer.trim())
-        {
-            found = Some(alert.environment);
-        }
+    find_in_links(store, LinkFilter::All, |link| {
+        let alert = link.observed_alert.as_ref()?;
+        let is_meant = alert.environment_name.eq_ignore_ascii_case(customer.trim());
+        is_meant.then_some(alert.environment)
     })
-    .await?;
-    Ok(found)
+    .await
 }
 
 /// Changes the pauses, however many operators do so at once.

@@ -95,6 +95,11 @@ impl PairFilter {
         !self.alerts.is_empty() || self.waiting == Some(WaitingFilter::BeforeStart)
     }
 
+    /// Whether alerts are named, and nothing else is said of them.
+    fn is_by_name_alone(&self) -> bool {
+        self.customer.is_none() && self.waiting.is_none() && self.since.is_none()
+    }
+
     fn matches(&self, link: &Link, policy: Option<&Policy>, now: Timestamp) -> bool {
         let alert = link.observed_alert.as_ref();
         let is_customer = |wanted: &String| {
@@ -120,35 +125,48 @@ impl PairFilter {
     }
 }
 
-/// The links that `filter` means, by alert.
+/// The pairs that a filter means.
+struct SelectedPairs {
+    /// Those that are known, by alert.
+    links: Vec<Link>,
+    /// Named alerts without a pair, which no condition but their name is about.
+    unknown: Vec<AlertId>,
+}
+
+/// The pairs that `filter` means.
 ///
-/// # Errors
-///
-/// The store cannot be read.
-pub async fn select(
+/// What waits is found in the store's list of such links. A customer or a time has no list: every link is read for
+/// it, which a person asks for now and then and no worker does.
+async fn select(
     store: &impl Store,
     filter: &PairFilter,
     now: Timestamp,
-) -> Result<Vec<Link>, PortError> {
-    let mut links = if filter.alerts.is_empty() {
-        let policy = policy_in_force(store).await?;
-        let mut links = Vec::new();
-        for_each_link(store, LinkFilter::All, |link| {
+) -> Result<SelectedPairs, PortError> {
+    let policy = policy_in_force(store).await?;
+    let (mut links, mut unknown) = (Vec::new(), Vec::new());
+    if filter.alerts.is_empty() {
+        let listed = match filter.waiting {
+            Some(_) => LinkFilter::Waiting,
+            None => LinkFilter::All,
+        };
+        for_each_link(store, listed, |link| {
             if filter.matches(&link, policy.as_ref(), now) {
                 links.push(link);
             }
         })
         .await?;
-        links
     } else {
-        let policy = policy_in_force(store).await?;
-        let mut links = store.load_many(&filter.alerts).await?;
+        links = store.load_many(&filter.alerts).await?;
+        let known: BTreeSet<AlertId> = links.iter().map(|link| link.alert).collect();
         links.retain(|link| filter.matches(link, policy.as_ref(), now));
         links.sort_by_key(|link| link.alert);
-        links
-    };
+        if filter.is_by_name_alone() {
+            unknown.extend(filter.alerts.difference(&known));
+        }
+    }
     links.truncate(filter.limit.unwrap_or(usize::MAX));
-    Ok(links)
+    unknown.truncate(filter.limit.map_or(usize::MAX, |limit| limit - links.len()));
+    Ok(SelectedPairs { links, unknown })
 }
 
 /// Plans `kind` for the pairs that `filter` means. An alert without a link is read from Liongard.
@@ -162,7 +180,7 @@ pub async fn plan(
     kind: ResyncKind,
     now: Timestamp,
 ) -> Result<ResyncPlan, PortError> {
-    let links = select(store, filter, now).await?;
+    let SelectedPairs { links, unknown } = select(store, filter, now).await?;
     let mut alerts: BTreeSet<AlertId> = links.iter().map(|link| link.alert).collect();
     let mut customers = std::collections::BTreeMap::<String, usize>::new();
     let mut messages = Vec::new();
@@ -172,12 +190,10 @@ pub async fn plan(
         *customers.entry(customer.to_owned()).or_default() += 1;
         messages.extend(messages_for(link, kind, filter.requests_tickets()));
     }
-    let is_bare = filter.customer.is_none() && filter.waiting.is_none() && filter.since.is_none();
-    if kind == ResyncKind::Resync && is_bare {
-        for alert in &filter.alerts {
-            if alerts.insert(*alert) {
-                messages.push(Message::reconcile_alert(*alert, Cause::Operator));
-            }
+    if kind == ResyncKind::Resync {
+        for alert in unknown {
+            alerts.insert(alert);
+            messages.push(Message::reconcile_alert(alert, Cause::Operator));
         }
     }
     let lane = if alerts.len() <= URGENT_MAX {

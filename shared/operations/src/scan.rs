@@ -22,3 +22,22 @@ pub async fn for_each_link(
         links.into_iter().for_each(&mut visit);
     }
 }
+
+/// The first thing that `find` sees in a link that matches `filter`, by alert. Later links are not read.
+pub async fn find_in_links<T>(
+    store: &impl Links,
+    filter: LinkFilter,
+    find: impl Fn(&Link) -> Option<T>,
+) -> Result<Option<T>, PortError> {
+    let mut after = None;
+    loop {
+        let links = store.list(filter, after, PAGE).await?;
+        let Some(last) = links.last() else {
+            return Ok(None);
+        };
+        after = Some(last.alert);
+        if let Some(found) = links.iter().find_map(&find) {
+            return Ok(Some(found));
+        }
+    }
+}

@@ -200,6 +200,8 @@ pub struct Activity {
     pub last_inspector_run: Option<Moment>,
     /// Runs in a row that failed.
     pub inspector_failures: u32,
+    /// What the last run said, if it failed.
+    pub inspector_said: Option<String>,
     /// Alerts that wait for a run.
     pub waiting_for_inspector: usize,
     /// Webhooks received, by kind.
@@ -360,7 +362,8 @@ async fn activity(store: &impl Store) -> Result<Activity, PortError> {
         polls_failed: values.get(keys::POLLS_FAILED).copied().unwrap_or(0),
         last_sweep: sweeps.last_full_sweep.map(Moment),
         last_inspector_run: runs.last_started_at.map(Moment),
-        inspector_failures: runs.failures,
+        inspector_failures: runs.last_end.as_ref().map_or(0, |end| end.failed_in_a_row),
+        inspector_said: runs.last_end.and_then(|end| end.said),
         waiting_for_inspector: runs.waiting.len(),
         webhooks: store.counts().await?.into_iter().collect(),
     })

@@ -397,6 +397,40 @@ async fn pairs_are_chosen_by_every_filter_and_queued_behind_others_when_there_ar
         ..all.clone()
     };
     assert_eq!(chosen(&unknown).await.0, [8, 777]);
+    // The other conditions hold for it as well.
+    for (narrower, expected) in [
+        (
+            PairFilter {
+                limit: Some(1),
+                ..unknown.clone()
+            },
+            vec![8],
+        ),
+        (
+            PairFilter {
+                alerts: [AlertId::new(777), AlertId::new(778)].into(),
+                limit: Some(1),
+                ..all.clone()
+            },
+            vec![777],
+        ),
+        (
+            PairFilter {
+                customer: Some("Fabrikam".to_owned()),
+                ..unknown.clone()
+            },
+            vec![],
+        ),
+        (
+            PairFilter {
+                waiting: Some(WaitingFilter::For(WaitingCause::Refused)),
+                ..unknown.clone()
+            },
+            vec![],
+        ),
+    ] {
+        assert_eq!(chosen(&narrower).await.0, expected, "{narrower:?}");
+    }
     let limited = PairFilter {
         limit: Some(3),
         ..all

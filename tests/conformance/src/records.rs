@@ -18,7 +18,7 @@ use halogard_domain::notify::{CauseRecord, NoticeDelivery, NoticeLog, NotifyChan
 use halogard_domain::pause::{Pause, PauseScope, Pauses};
 use halogard_domain::policy::{AppliedPolicy, Mode, Policy};
 use halogard_domain::record::Singleton;
-use halogard_domain::runs::{BlockedStart, RunInFlight, RunMark, RunTarget, Runs};
+use halogard_domain::runs::{BlockedStart, RunEnd, RunInFlight, RunMark, RunTarget, Runs};
 use halogard_domain::start::CustomerStarts;
 use halogard_domain::storm::{MEMBERS_MAX, StormKey, StormPolicy, Storms};
 use halogard_domain::sweep_cursor::{
@@ -148,6 +148,11 @@ impl SampleRecord for Runs {
             }),
             last_started_at: Some(at(1)),
             failures: number.into(),
+            last_end: Some(Box::new(RunEnd {
+                at: at(3),
+                failed_in_a_row: 4,
+                said: Some("exit code 1".to_owned()),
+            })),
             watched_until: Some(at(901)),
         }
     }

@@ -13,6 +13,7 @@ use halogard_domain::{Policy, Timestamp};
 
 use super::pairs::PairsRead;
 use super::{Activity, StatusFinding, StatusProblem, VendorStatus, Verdict, WaitingCount};
+use crate::inspect::InspectorFault;
 use crate::moment::Moment;
 
 /// A worker polls every minute. After this time without a poll no worker runs.
@@ -122,14 +123,17 @@ impl ProblemFacts {
             );
         }
         if self.activity.inspector_failures >= FAILURES_MAX {
+            let said = self.activity.inspector_said.as_deref().unwrap_or_default();
+            let fault = InspectorFault::of(said);
             add(
                 Verdict::NeedsPerson,
                 "inspector_failing",
                 format!(
-                    "Liongard's HaloPSA inspector failed {} times in a row",
-                    self.activity.inspector_failures
+                    "Liongard's HaloPSA inspector failed {} times in a row: {said} ({})",
+                    self.activity.inspector_failures,
+                    fault.words()
                 ),
-                "open the inspector in Liongard: its last run says why",
+                fault.remedy(),
             );
         }
         for (channel, said) in &self.failing_channels {

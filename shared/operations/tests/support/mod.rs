@@ -188,7 +188,7 @@ pub fn policy() -> Policy {
     policy
 }
 
-fn alert(id: u64, status: &str) -> Alert {
+pub fn alert(id: u64, status: &str) -> Alert {
     Alert {
         id: AlertId::new(id),
         number: None,
