@@ -6,10 +6,12 @@ use clap::{Args, Subcommand};
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_domain::Timestamp;
+use halogard_operations::lag::LagStatus;
 use halogard_operations::moment::{Direction, read_time};
-use halogard_operations::report::{self, IncidentReport, PairReport};
+use halogard_operations::report::{self, HealthReport, IncidentReport, LagReport, PairReport};
 use halogard_runtime::SystemClock;
 
+use super::status::{lag_row, status_question};
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage, span};
@@ -19,6 +21,10 @@ use crate::page::{self, Cell, Mood, TextPage, span};
 pub enum ReportCommand {
     /// One row for each pair: customer, alert, ticket, state, times, seconds to the ticket.
     Pairs(PairsOptions),
+    /// How the installation does: problems, what waits, lags, customers that are not mapped; and what happened since.
+    Health(SinceOptions),
+    /// How long each change took to reach the other side.
+    Lag(SinceOptions),
     /// A summary of a time range: alerts raised, tickets opened, the longest wait, events.
     Incident(IncidentOptions),
 }
@@ -29,6 +35,20 @@ pub struct PairsOptions {
     /// Only this customer: its name in Liongard, or its environment id.
     #[arg(long, value_name = "CUSTOMER")]
     pub customer: Option<String>,
+    /// Print CSV for a spreadsheet.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `report health` and `report lag`.
+#[derive(Clone, Debug, Args)]
+pub struct SinceOptions {
+    /// From when on: 24h, 7d, 30d, a day or a time.
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub since: String,
     /// Print CSV for a spreadsheet.
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
@@ -59,9 +79,27 @@ pub async fn run(command: &ReportCommand) -> anyhow::Result<ExitCode> {
             let command = ListPairs(options.customer.as_deref());
             let answer = opened_store::run(&options.store, command).await?;
             if options.csv {
-                output::result(report::csv(&answer)?.trim_end());
+                output::result(answer.csv()?.trim_end());
             } else {
                 page::print(&answer, options.store.json, write_pairs)?;
+            }
+        }
+        ReportCommand::Health(options) => {
+            let since = read_time(&options.since, now, Direction::Past)?;
+            let answer = opened_store::run(&options.store, AskHealth(since)).await?;
+            if options.csv {
+                output::result(answer.csv()?.trim_end());
+            } else {
+                page::print(&answer, options.store.json, write_health)?;
+            }
+        }
+        ReportCommand::Lag(options) => {
+            let since = read_time(&options.since, now, Direction::Past)?;
+            let answer = opened_store::run(&options.store, ListLags(since)).await?;
+            if options.csv {
+                output::result(answer.csv()?.trim_end());
+            } else {
+                page::print(&answer, options.store.json, write_lag)?;
             }
         }
         ReportCommand::Incident(options) => {
@@ -89,6 +127,35 @@ impl StoreCommand for ListPairs<'_> {
         opened: OpenedStore<S>,
     ) -> anyhow::Result<PairReport> {
         Ok(report::pairs(&opened.store, self.0, SystemClock.now()).await?)
+    }
+}
+
+/// Asks how the installation does.
+struct AskHealth(Timestamp);
+
+impl StoreCommand for AskHealth {
+    type Output = HealthReport;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<HealthReport> {
+        let question = status_question(&opened).await;
+        Ok(report::health(&opened.store, self.0, question).await?)
+    }
+}
+
+/// Lists how long changes took.
+struct ListLags(Timestamp);
+
+impl StoreCommand for ListLags {
+    type Output = LagReport;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<LagReport> {
+        Ok(report::lag(&opened.store, self.0, SystemClock.now()).await?)
     }
 }
 
@@ -170,4 +237,93 @@ fn write_incident(answer: &IncidentReport, page: &mut TextPage) {
         .iter()
         .map(|(event, count)| vec![Cell::from(event), count.to_string().into()]);
     page.rows(&["event", "times"], rows.collect());
+}
+
+/// The slowest changes that are shown; CSV and JSON hold all of them.
+const SLOWEST_SHOWN: usize = 20;
+
+/// Puts the lags on a page.
+fn write_lag(answer: &LagReport, page: &mut TextPage) {
+    if answer.changes.is_empty() {
+        page.line(format!(
+            "no change since {} is known to have reached the other side",
+            answer.since
+        ));
+        return;
+    }
+    write_ways(&answer.ways, page);
+    page.gap();
+    page.line("The slowest");
+    let slowest = answer.changes.iter().take(SLOWEST_SHOWN);
+    let rows = slowest.map(|row| {
+        let ticket = row.ticket.map(|ticket| format!("#{ticket}"));
+        vec![
+            page::span(std::time::Duration::from_secs(row.seconds)).into(),
+            row.way.words().into(),
+            row.alert.to_string().into(),
+            ticket.unwrap_or_default().into(),
+            Cell::from(&row.customer),
+            row.made_at.to_string().into(),
+        ]
+    });
+    page.rows(
+        &["", "way", "alert", "ticket", "customer", "made at"],
+        rows.collect(),
+    );
+}
+
+/// Puts the summary of each way on a page.
+fn write_ways(ways: &[LagStatus], page: &mut TextPage) {
+    page.rows(
+        &["", "half within", "95 % within", "longest", "changes"],
+        ways.iter().map(lag_row).collect(),
+    );
+}
+
+/// Puts the health on a page.
+fn write_health(answer: &HealthReport, page: &mut TextPage) {
+    page.line(format!("{} to {}", answer.since, answer.at));
+    if answer.problems.is_empty() {
+        page.line(Cell::new("nothing needs a person", Mood::Good));
+    }
+    let problems = answer.problems.iter().map(|problem| {
+        let remedy = format!("fix: {}", problem.remedy);
+        vec![Cell::new(&problem.what, Mood::Bad), remedy.into()]
+    });
+    page.rows(&[], problems.collect());
+    page.gap();
+    let figure = |name: &str, value: usize| vec![Cell::from(name), value.to_string().into()];
+    let customers = &answer.customers;
+    let mut figures = vec![
+        figure("alerts raised", answer.raised),
+        figure("tickets opened", answer.opened),
+        figure("tickets closed", answer.closed),
+        figure("pairs in sync", answer.pairs.in_sync),
+        figure("pairs behind", answer.pairs.behind),
+        figure("pairs that wait", answer.pairs.waiting),
+    ];
+    figures.push(vec![
+        "dead letters".into(),
+        answer.dead_letters.to_string().into(),
+    ]);
+    let known = customers.mapped + customers.ignored + customers.unmapped.len();
+    figures.push(vec![
+        "customers mapped".into(),
+        format!(
+            "{} of {known}, {} ignored",
+            customers.mapped, customers.ignored
+        )
+        .into(),
+    ]);
+    page.rows(&[], figures);
+    if !customers.unmapped.is_empty() {
+        page.line(Cell::new(
+            format!("not mapped: {}", customers.unmapped.join(", ")),
+            Mood::Caution,
+        ));
+    }
+    if !answer.lags.is_empty() {
+        page.gap();
+        write_ways(&answer.lags, page);
+    }
 }

@@ -7,10 +7,11 @@ use clap::{Args, ValueEnum};
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_domain::budget::Limit;
+use halogard_operations::lag::LagStatus;
 use halogard_operations::moment::Moment;
 use halogard_operations::pausing::PauseLine;
 use halogard_operations::status::{
-    self, LagStatus, StatusAnswer, StatusQuestion, VendorStatus, Verdict, WaitingAnswer,
+    self, StatusAnswer, StatusQuestion, VendorStatus, Verdict, WaitingAnswer,
 };
 use halogard_operations::waiting::WaitingPair;
 use halogard_runtime::SystemClock;
@@ -71,14 +72,20 @@ impl StoreCommand for AskStatus {
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<StatusAnswer> {
-        // Without valid settings the status says what it can.
-        let settings = opened.vendor_settings().await;
-        let question = StatusQuestion {
-            now: SystemClock.now(),
-            steady: SystemClock.steady(),
-            limit: settings.map_or(Limit::DEFAULT, |settings| settings.limit),
-        };
+        let question = status_question(&opened).await;
         Ok(status::status(&opened.store, question).await?)
+    }
+}
+
+/// What a status of this moment is computed with. Without valid settings the status says what it can.
+pub async fn status_question<S: Store + Clone + 'static>(
+    opened: &OpenedStore<S>,
+) -> StatusQuestion {
+    let settings = opened.vendor_settings().await;
+    StatusQuestion {
+        now: SystemClock.now(),
+        steady: SystemClock.steady(),
+        limit: settings.map_or(Limit::DEFAULT, |settings| settings.limit),
     }
 }
 
@@ -198,7 +205,7 @@ fn write_status(answer: &StatusAnswer, page: &mut TextPage) {
 }
 
 /// How long changes took one way.
-fn lag_row(lag: &LagStatus) -> Vec<Cell> {
+pub fn lag_row(lag: &LagStatus) -> Vec<Cell> {
     let length = |seconds| page::span(Duration::from_secs(seconds)).into();
     vec![
         lag.way.into(),

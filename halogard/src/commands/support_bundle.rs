@@ -8,16 +8,13 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 use halogard_app::Store;
-use halogard_app::ports::Clock as _;
-use halogard_domain::budget::Limit;
 use halogard_domain::vendor::Vendor;
 use halogard_operations::bundle::{self, BundleQuestion, SupportBundle};
-use halogard_operations::status::StatusQuestion;
-use halogard_runtime::SystemClock;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::pause::vendor_parser;
+use super::status::status_question;
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::page::{self, Cell, Mood, TextPage};
 
@@ -63,14 +60,8 @@ impl StoreCommand for Collect<'_> {
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<SupportBundle> {
-        // Without valid settings the bundle holds what the store says.
-        let settings = opened.vendor_settings().await.ok();
         let question = BundleQuestion {
-            status: StatusQuestion {
-                now: SystemClock.now(),
-                steady: SystemClock.steady(),
-                limit: settings.map_or(Limit::DEFAULT, |settings| settings.limit),
-            },
+            status: status_question(&opened).await,
             recipient: self.0.recipient,
             secrets: opened.known_secrets().await,
         };

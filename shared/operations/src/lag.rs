@@ -1,5 +1,6 @@
-//! How long changes took to reach the other side, by the pairs that are under way.
+//! How long changes took to reach the other side, by what the pairs show.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use halogard_domain::{Link, Timestamp};
@@ -23,40 +24,84 @@ pub struct LagStatus {
     pub max_seconds: u64,
 }
 
-/// The lags of the pairs that were read.
-#[derive(Default)]
-pub(super) struct LagSamples {
-    alert_to_ticket: Vec<Duration>,
-    ticket_to_inspection: Vec<Duration>,
+/// A way that changes take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeWay {
+    /// From the time at which Liongard raised the alert until its ticket was opened.
+    AlertToTicket,
+    /// From the time at which the ticket was closed until an inspection was requested.
+    TicketToInspection,
 }
 
-impl LagSamples {
-    /// Takes in what `link` shows.
-    pub(super) fn add(&mut self, link: &Link, now: Timestamp) {
-        let is_recent = |at: Timestamp| now.is_within(AGE_MAX, at);
-        if let (Some(alert), Some(initial)) = (&link.observed_alert, &link.initial)
-            && link.recurrence == 1
-            && is_recent(alert.raised_at)
-        {
-            self.alert_to_ticket.push(initial.at.since(alert.raised_at));
+impl ChangeWay {
+    /// Both ways.
+    pub const ALL: [Self; 2] = [Self::AlertToTicket, Self::TicketToInspection];
+
+    /// The way in words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::AlertToTicket => "alert to ticket",
+            Self::TicketToInspection => "ticket to inspection",
         }
-        let closure = link.base.as_ref().and_then(|base| base.ticket_closed);
-        if let (Some(closure), Some(pending)) = (closure, link.pending_inspection)
-            && is_recent(closure.at)
-        {
-            self.ticket_to_inspection
-                .push(pending.requested_at.since(closure.at));
+    }
+}
+
+/// A change that reached the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReachedChange {
+    /// Which way it took.
+    pub(crate) way: ChangeWay,
+    /// When it was made.
+    pub(crate) made_at: Timestamp,
+    /// When it reached the other side.
+    pub(crate) reached_at: Timestamp,
+}
+
+/// The changes that `link` shows to have reached the other side.
+pub(crate) fn reached_changes(link: &Link) -> impl Iterator<Item = ReachedChange> {
+    let opened = link.observed_alert.as_ref().zip(link.initial.as_ref());
+    // A later ticket was not opened because the alert was raised.
+    let opened = opened.filter(|_| link.recurrence == 1);
+    let opened = opened.map(|(alert, initial)| ReachedChange {
+        way: ChangeWay::AlertToTicket,
+        made_at: alert.raised_at,
+        reached_at: initial.at,
+    });
+    let closure = link.base.as_ref().and_then(|base| base.ticket_closed);
+    let inspected = closure.zip(link.pending_inspection);
+    let inspected = inspected.map(|(closure, pending)| ReachedChange {
+        way: ChangeWay::TicketToInspection,
+        made_at: closure.at,
+        reached_at: pending.requested_at,
+    });
+    opened.into_iter().chain(inspected)
+}
+
+/// The lags of the pairs that were read.
+#[derive(Default)]
+pub(crate) struct LagSamples(BTreeMap<ChangeWay, Vec<Duration>>);
+
+impl LagSamples {
+    /// Takes in what `link` shows of the last days.
+    pub(crate) fn add(&mut self, link: &Link, now: Timestamp) {
+        let recent = reached_changes(link).filter(|it| now.is_within(AGE_MAX, it.made_at));
+        for change in recent {
+            self.add_change(&change);
         }
     }
 
+    /// Takes in one change.
+    pub(crate) fn add_change(&mut self, change: &ReachedChange) {
+        let samples = self.0.entry(change.way).or_default();
+        samples.push(change.reached_at.since(change.made_at));
+    }
+
     /// Each way of which there are samples.
-    pub(super) fn summary(&self) -> Vec<LagStatus> {
-        let ways = [
-            ("alert to ticket", &self.alert_to_ticket),
-            ("ticket to inspection", &self.ticket_to_inspection),
-        ];
-        ways.into_iter()
-            .filter_map(|(way, samples)| summary(way, samples))
+    pub(crate) fn summary(&self) -> Vec<LagStatus> {
+        let ways = self.0.iter();
+        ways.filter_map(|(way, samples)| summary(way.words(), samples))
             .collect()
     }
 }

@@ -9,6 +9,7 @@ pub mod dead_letters;
 pub mod doctor;
 pub mod explain;
 pub mod inspect;
+pub mod lag;
 pub mod linking;
 pub mod map;
 pub mod moment;

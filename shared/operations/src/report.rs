@@ -9,15 +9,17 @@ use halogard_domain::pair_status::pair_status;
 use halogard_domain::{Link, Policy, Timestamp};
 use serde::Serialize;
 
+use crate::lag::{ChangeWay, LagSamples, LagStatus, reached_changes};
 use crate::moment::Moment;
 use crate::policy::policy_in_force;
 use crate::scan::for_each_link;
+use crate::status::{PairCounts, StatusProblem, StatusQuestion, Verdict, WaitingCount, status};
 use crate::waiting::waiting_pair;
 
 /// Journal entries of one pair that an incident's report reads.
 const ENTRIES_MAX: usize = 2_000;
 
-/// The answer of `report pairs` and `report lag`: one row for each pair.
+/// The answer of `report pairs`: one row for each pair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PairReport {
     /// When it was asked.
@@ -76,6 +78,78 @@ pub struct IncidentReport {
     pub events: BTreeMap<String, usize>,
     /// The pairs that something happened to, without those that only wait.
     pub alerts: Vec<AlertId>,
+}
+
+/// The answer of `report lag`: how long changes took to reach the other side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LagReport {
+    /// When it was asked.
+    pub at: Moment,
+    /// Changes made since then are meant.
+    pub since: Moment,
+    /// The summary of each way.
+    pub ways: Vec<LagStatus>,
+    /// The changes, the slowest first.
+    pub changes: Vec<LagRow>,
+}
+
+/// A change that reached the other side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LagRow {
+    /// Which way it took.
+    pub way: ChangeWay,
+    /// The customer, as Liongard names it.
+    pub customer: String,
+    /// The alert.
+    pub alert: AlertId,
+    /// The ticket.
+    pub ticket: Option<TicketId>,
+    /// When the change was made.
+    pub made_at: Moment,
+    /// When it reached the other side.
+    pub reached_at: Moment,
+    /// The seconds between the two.
+    pub seconds: u64,
+}
+
+/// The answer of `report health`: how the installation does, and what happened since a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HealthReport {
+    /// When it was asked.
+    pub at: Moment,
+    /// The beginning of the time that the counts are about.
+    pub since: Moment,
+    /// Whether a person is needed now.
+    pub verdict: Verdict,
+    /// What makes it so.
+    pub problems: Vec<StatusProblem>,
+    /// Alerts that Liongard raised in this time.
+    pub raised: usize,
+    /// Tickets that were opened in this time.
+    pub opened: usize,
+    /// Tickets that were closed in this time.
+    pub closed: usize,
+    /// The pairs, as they are now.
+    pub pairs: PairCounts,
+    /// What waits now, by cause.
+    pub waiting: Vec<WaitingCount>,
+    /// How long changes of this time took to reach the other side.
+    pub lags: Vec<LagStatus>,
+    /// How many customers with alerts are mapped.
+    pub customers: CustomerShare,
+    /// Messages that no worker could process.
+    pub dead_letters: u64,
+}
+
+/// How many customers, of those that have alerts, are mapped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CustomerShare {
+    /// The config maps them to clients.
+    pub mapped: usize,
+    /// The config ignores them.
+    pub ignored: usize,
+    /// The others, by name.
+    pub unmapped: Vec<String>,
 }
 
 /// Answers `report pairs` at `now`: the pairs of `customer`, by name or environment, or all of them.
@@ -164,50 +238,232 @@ pub async fn incident(
     Ok(report)
 }
 
-/// The rows as CSV with a header, for a spreadsheet: what a cell could take for a formula gets a leading
-/// apostrophe.
+/// Answers `report lag` at `now`: how long changes made since `since` took to reach the other side.
 ///
 /// # Errors
 ///
-/// A row cannot be written, which no row is.
-pub fn csv(report: &PairReport) -> Result<String, csv::Error> {
+/// The store cannot be read.
+pub async fn lag(
+    store: &impl Store,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<LagReport, PortError> {
+    let (mut changes, mut samples) = (Vec::new(), LagSamples::default());
+    for_each_link(store, LinkFilter::All, |link| {
+        let alert = link.observed_alert.as_ref();
+        let customer = alert.map(|alert| alert.environment_name.clone());
+        for change in reached_changes(&link).filter(|it| it.made_at >= since) {
+            samples.add_change(&change);
+            changes.push(LagRow {
+                way: change.way,
+                customer: customer.clone().unwrap_or_default(),
+                alert: link.alert,
+                ticket: link.ticket,
+                made_at: change.made_at.into(),
+                reached_at: change.reached_at.into(),
+                seconds: change.reached_at.since(change.made_at).as_secs(),
+            });
+        }
+    })
+    .await?;
+    changes.sort_by_key(|row| std::cmp::Reverse(row.seconds));
+    Ok(LagReport {
+        at: now.into(),
+        since: since.into(),
+        ways: samples.summary(),
+        changes,
+    })
+}
+
+/// Answers `report health`: how the installation does, and what happened since `since`.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn health<S: Store>(
+    store: &S,
+    since: Timestamp,
+    question: StatusQuestion,
+) -> Result<HealthReport, PortError> {
+    let now = question.now;
+    let status = status(store, question).await?;
+    let policy = policy_in_force(store).await?;
+    let mut report = HealthReport {
+        at: now.into(),
+        since: since.into(),
+        verdict: status.verdict,
+        problems: status.problems,
+        raised: 0,
+        opened: 0,
+        closed: 0,
+        pairs: status.pairs,
+        waiting: status.waiting,
+        lags: lag(store, since, now).await?.ways,
+        customers: CustomerShare::default(),
+        dead_letters: status.dead_letters,
+    };
+    let mut environments = BTreeMap::<EnvironmentId, String>::new();
+    for_each_link(store, LinkFilter::All, |link| {
+        let Some(alert) = &link.observed_alert else {
+            return;
+        };
+        environments.insert(alert.environment, alert.environment_name.clone());
+        report.raised += usize::from(alert.raised_at >= since);
+        let opened = link.initial.as_ref().is_some_and(|it| it.at >= since);
+        report.opened += usize::from(opened);
+        let closure = link.base.as_ref().and_then(|base| base.ticket_closed);
+        report.closed += usize::from(closure.is_some_and(|it| it.at >= since));
+    })
+    .await?;
+    for (environment, name) in environments {
+        let customers = &mut report.customers;
+        let policy = policy.as_ref();
+        if policy.is_some_and(|it| it.environments.contains_key(&environment)) {
+            customers.mapped += 1;
+        } else if policy.is_some_and(|it| it.ignored_environments.contains(&environment)) {
+            customers.ignored += 1;
+        } else {
+            customers.unmapped.push(name);
+        }
+    }
+    report.customers.unmapped.sort_unstable();
+    Ok(report)
+}
+
+impl PairReport {
+    /// The rows as CSV with a header, for a spreadsheet: what a cell could take for a formula gets a leading
+    /// apostrophe.
+    ///
+    /// # Errors
+    ///
+    /// A row cannot be written, which no row is.
+    pub fn csv(&self) -> Result<String, csv::Error> {
+        let rows = self.pairs.iter().map(|row| {
+            [
+                row.alert.to_string(),
+                number(row.environment.map(EnvironmentId::get)),
+                cell(&row.customer),
+                cell(&row.name),
+                cell(&row.alert_status),
+                cell(&row.alert_priority),
+                number(row.ticket.map(TicketId::get)),
+                row.state.clone(),
+                row.waits_for.clone().unwrap_or_default(),
+                time(row.raised_at),
+                time(row.opened_at),
+                number(row.seconds_to_ticket),
+                time(row.closed_at),
+            ]
+        });
+        const HEADER: [&str; 13] = [
+            "alert",
+            "environment",
+            "customer",
+            "name",
+            "alert_status",
+            "alert_priority",
+            "ticket",
+            "state",
+            "waits_for",
+            "raised_at",
+            "opened_at",
+            "seconds_to_ticket",
+            "closed_at",
+        ];
+        written(HEADER, rows)
+    }
+}
+
+impl LagReport {
+    /// The changes as CSV with a header.
+    ///
+    /// # Errors
+    ///
+    /// A row cannot be written, which no row is.
+    pub fn csv(&self) -> Result<String, csv::Error> {
+        let rows = self.changes.iter().map(|row| {
+            [
+                row.way.words().to_owned(),
+                cell(&row.customer),
+                row.alert.to_string(),
+                number(row.ticket.map(TicketId::get)),
+                time(Some(row.made_at)),
+                time(Some(row.reached_at)),
+                row.seconds.to_string(),
+            ]
+        });
+        const HEADER: [&str; 7] = [
+            "way",
+            "customer",
+            "alert",
+            "ticket",
+            "made_at",
+            "reached_at",
+            "seconds",
+        ];
+        written(HEADER, rows)
+    }
+}
+
+impl HealthReport {
+    /// The figures as CSV with a header, one a row.
+    ///
+    /// # Errors
+    ///
+    /// A row cannot be written, which no row is.
+    pub fn csv(&self) -> Result<String, csv::Error> {
+        let figure = |name: &str, value: usize| [name.to_owned(), value.to_string()];
+        let mut rows = vec![
+            ["at".to_owned(), time(Some(self.at))],
+            ["since".to_owned(), time(Some(self.since))],
+            figure("problems", self.problems.len()),
+            figure("alerts_raised", self.raised),
+            figure("tickets_opened", self.opened),
+            figure("tickets_closed", self.closed),
+            figure("pairs", self.pairs.total),
+            figure("pairs_in_sync", self.pairs.in_sync),
+            figure("pairs_behind", self.pairs.behind),
+            figure("pairs_waiting", self.pairs.waiting),
+            ["dead_letters".to_owned(), self.dead_letters.to_string()],
+            figure("customers_mapped", self.customers.mapped),
+            figure("customers_ignored", self.customers.ignored),
+            figure("customers_unmapped", self.customers.unmapped.len()),
+        ];
+        for waiting in &self.waiting {
+            let name = format!("waiting_{}", waiting.cause.name().replace('-', "_"));
+            rows.push(figure(&name, waiting.count));
+        }
+        for lag in &self.lags {
+            let way = lag.way.replace(' ', "_");
+            rows.push([format!("{way}_p50_seconds"), lag.p50_seconds.to_string()]);
+            rows.push([format!("{way}_p95_seconds"), lag.p95_seconds.to_string()]);
+        }
+        written(["figure", "value"], rows)
+    }
+}
+
+/// A CSV text with `header` and `rows`.
+fn written<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record([
-        "alert",
-        "environment",
-        "customer",
-        "name",
-        "alert_status",
-        "alert_priority",
-        "ticket",
-        "state",
-        "waits_for",
-        "raised_at",
-        "opened_at",
-        "seconds_to_ticket",
-        "closed_at",
-    ])?;
-    let time = |at: Option<Moment>| at.map(|at| at.0.to_string()).unwrap_or_default();
-    for row in &report.pairs {
-        let number = |number: Option<u64>| number.map(|it| it.to_string()).unwrap_or_default();
-        writer.write_record([
-            row.alert.to_string(),
-            number(row.environment.map(EnvironmentId::get)),
-            cell(&row.customer),
-            cell(&row.name),
-            cell(&row.alert_status),
-            cell(&row.alert_priority),
-            number(row.ticket.map(TicketId::get)),
-            row.state.clone(),
-            row.waits_for.clone().unwrap_or_default(),
-            time(row.raised_at),
-            time(row.opened_at),
-            number(row.seconds_to_ticket),
-            time(row.closed_at),
-        ])?;
+    writer.write_record(header)?;
+    for row in rows {
+        writer.write_record(row)?;
     }
     let bytes = writer.into_inner().map_err(|error| error.into_error())?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A time in a cell.
+fn time(at: Option<Moment>) -> String {
+    at.map(|at| at.0.to_string()).unwrap_or_default()
+}
+
+/// A number in a cell.
+fn number(number: Option<u64>) -> String {
+    number.map(|it| it.to_string()).unwrap_or_default()
 }
 
 /// Text that no spreadsheet takes for a formula.

@@ -1,6 +1,5 @@
 //! `status`: whether both sides are in sync, and what waits for a person.
 
-mod lag;
 mod pairs;
 mod problems;
 
@@ -23,13 +22,13 @@ use serde::Serialize;
 
 use crate::audit::{self, AuditFilter};
 use crate::config_changes;
+use crate::lag::LagStatus;
 use crate::moment::Moment;
 use crate::pausing::{self, PauseLine};
 use crate::policy::policy_in_force;
 use crate::scan::for_each_link;
 use crate::waiting::{WaitingCause, WaitingPair, waiting_pair};
 
-pub use lag::LagStatus;
 use pairs::PairsRead;
 use problems::ProblemFacts;
 

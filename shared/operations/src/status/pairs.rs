@@ -8,8 +8,8 @@ use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::{Link, Policy, Timestamp};
 
-use super::lag::{LagSamples, LagStatus};
 use super::{PairCounts, WaitingCount};
+use crate::lag::{LagSamples, LagStatus};
 use crate::scan::for_each_link;
 use crate::waiting::{WaitingCause, waiting_pair};
 
