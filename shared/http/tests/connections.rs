@@ -158,7 +158,7 @@ async fn after_a_freeze_no_connection_from_before_is_used() {
         ..HttpClientSettings::default()
     });
     let transport = transport.unwrap();
-    // The clock of the pool stops meanwhile, as it may in a frozen process. One that is set back is no
+    // The clock of the pool stops meanwhile, as it may in a frozen process. One that is set back is not a
     // freeze.
     for (seconds, connections) in [(0, 1), (44, 1), (46, 2), (44, 2), (3_600, 3)] {
         WALL_SECONDS.fetch_add(seconds, Ordering::SeqCst);

@@ -50,7 +50,7 @@ impl Server {
         Self::with_provider(version, kind, rustls::crypto::ring::default_provider()).await
     }
 
-    /// The same with a certificate that ends in so many days and a half.
+    /// The same with a certificate that ends in this many days and a half.
     async fn ending_in(days: u64) -> Self {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
         let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();

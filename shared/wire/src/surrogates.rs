@@ -21,7 +21,7 @@ pub fn replace_broken_characters(json: &[u8]) -> Option<Vec<u8>> {
 /// `json` with every half of a character (`\\ud800` without its other half) replaced by the mark for
 /// "unreadable"; `None` when there is none. Nothing else is changed.
 ///
-/// JSON by its grammar, and written by senders that cut text without looking: one such escape is no
+/// JSON by its grammar, and written by senders that cut text without looking: one such escape is not a
 /// reason to lose the record around it.
 #[must_use]
 pub fn replace_lone_surrogates(json: &[u8]) -> Option<Vec<u8>> {

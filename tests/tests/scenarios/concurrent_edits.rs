@@ -322,7 +322,7 @@ fn setup(webhook_delivery: WebhookDelivery) -> Setup {
     Setup {
         webhook_delivery,
         level: Level::ERROR,
-        // What HaloPSA itself clears is no write of ours.
+        // What HaloPSA itself clears is not our write.
         ..Setup::managed().fixing(&["status-clears-agent"])
     }
 }

@@ -20,7 +20,7 @@ struct Merged {
 }
 
 /// A HaloPSA that says into which ticket another one was merged.
-fn telling_merges() -> Setup {
+fn naming_merges() -> Setup {
     Setup::managed().fixing(&["no-merged-into"])
 }
 
@@ -29,7 +29,7 @@ fn always_closing(webhook_delivery: WebhookDelivery) -> Setup {
     Setup {
         webhook_delivery,
         template: "close = \"always\"".to_owned(),
-        ..telling_merges()
+        ..naming_merges()
     }
 }
 
@@ -116,7 +116,7 @@ async fn two_alerts_that_end_at_once_close_their_merged_ticket_once() {
 
 #[tokio::test]
 async fn a_merged_ticket_counts_as_worked_on() {
-    let mut it = merged(telling_merges()).await;
+    let mut it = merged(naming_merges()).await;
     it.bundle.excuse(it.host);
     for alert in [it.host, it.guest] {
         it.bundle.liongard.close(alert).unwrap();
@@ -132,7 +132,7 @@ async fn closing_a_merged_ticket_runs_the_inspectors_of_all_its_alerts() {
     for delivery in DELIVERIES {
         let mut it = merged(Setup {
             webhook_delivery: delivery,
-            ..telling_merges()
+            ..naming_merges()
         })
         .await;
         // Of another system, so that each needs a run of its own.
@@ -154,7 +154,7 @@ async fn closing_a_merged_ticket_runs_the_inspectors_of_all_its_alerts() {
 
 #[tokio::test]
 async fn changes_of_both_alerts_are_noted_and_set_no_field() {
-    let mut it = merged(telling_merges()).await;
+    let mut it = merged(naming_merges()).await;
     let before = it.bundle.halo.ticket(it.ticket).unwrap();
     it.bundle
         .liongard
@@ -298,7 +298,7 @@ async fn a_ticket_of_another_customer_gets_no_note_about_the_alert() {
 
 #[tokio::test]
 async fn a_ticket_merged_into_another_customers_and_back_misses_no_change() {
-    let mut bundle = Scenario::start(telling_merges()).await;
+    let mut bundle = Scenario::start(naming_merges()).await;
     let (alert, own) = with_ticket(&mut bundle).await;
     let into = TicketSpec {
         client_id: 18,

@@ -2,13 +2,13 @@
 
 use super::{CheckId, DoctorReport, OwnFacts};
 
-/// A credential that ends within so many days is to be replaced now: as long as notices of a rotation begin before.
+/// A credential that ends within this many days must be replaced now: notices of a rotation begin as long before.
 const ENDS_SOON_DAYS: i64 = 21;
 
 /// A credential that is older is replaced as a precaution.
 const OLD_DAYS: u64 = 365;
 
-/// A certificate is renewed a month before its end, so something is wrong when so many days are left.
+/// A certificate is renewed a month before its end, so something is wrong when this many days are left.
 const CERTIFICATE_DAYS_MIN: u32 = 14;
 
 /// A credential of this installation.
@@ -93,7 +93,7 @@ fn public_address(address: &PublicAddress, report: &mut DoctorReport) {
     let days = match &address.certificate_days {
         Ok(days) => days,
         Err(said) => {
-            // From outside it may be another matter, so it is no problem yet.
+            // From outside the result may differ, so it is not a problem yet.
             return report.warning(
                 CheckId::PublicAddress,
                 format!("the public address {host} cannot be reached from this machine: {said}"),

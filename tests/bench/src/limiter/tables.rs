@@ -160,7 +160,7 @@ fn saturated(extent: Extent, seed: u64, runs: u64, deaths: f64) -> Section {
             head: "instances | server | round trip | seed | use | refused | writes per request | reads | bytes",
             rows,
             note: "Use is counted from the end of the first window on. Writes count lost ones too; \
-                   in the short run (`--quick`) leases of a large fleet have not grown yet, so they are no bar there.",
+                   in the short run (`--quick`) leases of a large fleet have not grown yet, so they are not a bar there.",
         }
     }
 }
