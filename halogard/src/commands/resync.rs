@@ -53,7 +53,7 @@ pub struct ResyncOptions {
     pub store: StoreOptions,
 }
 
-/// How the pairs are named whose alerts were there before the start that opens no tickets for them.
+/// The name of pairs whose alerts were already open at a start that opens no tickets for them.
 const BEFORE_START: &str = "before-start";
 
 /// Up to this many pairs are queued without a question.

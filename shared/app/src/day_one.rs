@@ -1,4 +1,4 @@
-//! Day one of a customer: since when its alerts get tickets, and how many were there before.
+//! Day one of a customer: since when its alerts get tickets, and how many were already open.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

@@ -131,7 +131,7 @@ pub enum Cause {
     SharedTicket,
     /// A person asked for it.
     Operator,
-    /// A person asked for a ticket: the alert was there before its customer's alerts got tickets.
+    /// A person asked for a ticket: the alert was open before its customer's alerts got tickets.
     TicketRequested,
 }
 

@@ -235,9 +235,9 @@ pub enum ParkReason {
     Ignored,
     /// The first rule that matches gives no ticket.
     NotTicketed,
-    /// It was there before its customer's alerts got tickets, and the operator wants none for such alerts.
+    /// It was open before its customer's alerts got tickets, and the operator wants no tickets for such alerts.
     BeforeStart,
-    /// Many alerts were there before, and the operator has not chosen which of them get tickets.
+    /// Many alerts were already open, and the operator has not chosen which of them get tickets.
     StartUndecided,
 }
 
@@ -256,7 +256,7 @@ impl ParkReason {
             Self::NoTemplate => "no rule matches, and the environment has no template",
             Self::Ignored => "the environment is ignored",
             Self::NotTicketed => "a rule gives no ticket",
-            Self::BeforeStart => "it was there before tickets were opened for its customer",
+            Self::BeforeStart => "it was open before ticketing started for its customer",
             Self::StartUndecided => {
                 "`[start] tickets_for` does not say whether such alerts get tickets"
             }
@@ -343,7 +343,7 @@ impl Policy {
         }
     }
 
-    /// Which of the alerts of `environment` that were there before get tickets; `None` where the operator has not
+    /// Which already-open alerts of `environment` get tickets; `None` where the operator has not
     /// chosen.
     #[must_use]
     pub fn tickets_for(&self, environment: EnvironmentId) -> Option<TicketsFor> {

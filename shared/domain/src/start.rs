@@ -1,4 +1,4 @@
-//! Day one: which alerts get tickets that were there before their customer's alerts got any.
+//! Day one: which already-open alerts get tickets.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 /// Up to this many already-open alerts get tickets without an explicit choice of the operator.
 pub const UNDECIDED_MAX: u32 = 25;
 
-/// Which of the alerts that were there before get tickets.
+/// Which already-open alerts get tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TicketsFor {
@@ -83,7 +83,7 @@ pub fn start_verdict(
 pub struct CustomerStarts {
     /// By environment. An entry stays when its mapping goes: the customer is not new when it comes back.
     pub began: BTreeMap<EnvironmentId, Timestamp>,
-    /// How many alerts were there before, of customers for which the operator has not chosen.
+    /// How many alerts were already open, of customers for which the operator has not chosen.
     pub undecided: u32,
     /// Fingerprint of the policy whose customers are noted.
     pub policy: u64,

@@ -1,4 +1,4 @@
-//! Day one, row by row: which alerts get tickets that were there before.
+//! Day one, row by row: which already-open alerts get tickets.
 
 mod support;
 

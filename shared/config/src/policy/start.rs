@@ -1,4 +1,4 @@
-//! Day one: which of the alerts that were there before get tickets.
+//! Day one: which already-open alerts get tickets.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

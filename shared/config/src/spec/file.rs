@@ -25,7 +25,7 @@ const RETENTION_DAYS_MAX: u64 = 3650;
 const LINKS_DAYS_MIN: u64 = 30;
 
 /// What `tickets_for` says.
-const TICKETS_FOR: &str = "which of the alerts that were there before get tickets: \"all\", \"new alerts only\", or \
+const TICKETS_FOR: &str = "which already-open alerts get tickets: \"all\", \"new alerts only\", or \
                            \"since 2026-11-01\" (a day in UTC); must be chosen when more than 25 are open";
 
 /// The whole file.

@@ -19,7 +19,7 @@ pub struct ConfigEffects {
     pub released: Vec<AlertsOf>,
     /// Alerts that keep waiting.
     pub waiting: Vec<AlertsOf>,
-    /// Alerts that were there before their customer got tickets, and get none: they are watched.
+    /// Alerts that were open before their customer got tickets, and get none: they are watched.
     pub watched: Vec<AlertsOf>,
     /// Alerts that were there before, and wait until `[start] tickets_for` is chosen.
     pub undecided: Vec<AlertsOf>,
