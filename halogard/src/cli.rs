@@ -94,10 +94,10 @@ pub enum Command {
     Map(MapOptions),
     /// Show the story of an alert or a ticket: what happened when and why, and what to do.
     Explain(ExplainOptions),
-    /// Have Liongard run an inspection now: of HaloPSA, of an environment, or of a launchpoint.
+    /// Run a Liongard inspection now: of HaloPSA, of an environment, or of a launchpoint.
     ///
-    /// A worker starts it, within the least interval between two runs of one inspector. Exit code 1: it was followed,
-    /// and failed.
+    /// A worker starts it, within the minimum interval between two runs of one inspector. Exit code 1: with --follow, the
+    /// inspection failed.
     Inspect(InspectOptions),
     /// List, show, redrive or drop the messages that no worker could process.
     #[command(subcommand)]
@@ -148,7 +148,7 @@ pub enum Command {
     /// Show the operators' audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Print what a shell completes commands and options with.
+    /// Print the shell completions of commands and options.
     Completions(CompletionsOptions),
     /// Print the manual page, or write the pages of all commands into a folder.
     Man(ManOptions),

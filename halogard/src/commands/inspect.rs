@@ -30,7 +30,7 @@ pub struct InspectOptions {
     /// One launchpoint.
     #[arg(long, value_name = "ID", group = "what")]
     pub launchpoint: Option<u64>,
-    /// Wait until it has ended, and show what came of it.
+    /// Wait until it has ended, and show the result.
     #[arg(long)]
     pub follow: bool,
     /// Why, for the audit.
@@ -41,7 +41,7 @@ pub struct InspectOptions {
     pub store: StoreOptions,
 }
 
-/// Time between two looks at the store.
+/// Time between two reads of the store.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long an inspection is followed: the least interval before it, and the time after which workers give it up.

@@ -24,7 +24,7 @@ use crate::stored_credentials::{self, NOTIFY};
 pub enum NotifyCommand {
     /// Send a test by each channel that the config names.
     ///
-    /// Exit code: 0 every channel took it, 1 one did not, 2 no channel is configured.
+    /// Exit code: 0 every channel accepted it, 1 one did not, 2 no channel is configured.
     Test(TestOptions),
     /// Store the secret of a channel: the address of the chat, or the password of the mail account.
     ///

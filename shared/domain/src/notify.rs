@@ -15,7 +15,7 @@ use crate::ids::{HaloClientId, PriorityId, SiteId, StatusId, TicketTypeId};
 use crate::record::{Record, Singleton};
 use crate::time::Timestamp;
 
-/// A cause has to last this long before a notice of it is sent: much mends itself sooner.
+/// A cause has to last this long before a notice of it is sent: many resolve themselves sooner.
 pub const SETTLES_AFTER: Duration = Duration::from_secs(300);
 
 /// A cause that was not seen for this long has ended. One that comes and goes is not announced each time.
@@ -174,11 +174,11 @@ pub struct CauseRecord {
     pub seen_at: Timestamp,
     /// Whether it needs no time to settle.
     pub is_certain: bool,
-    /// What became of its notice, by channel.
+    /// How its notice was sent, by channel.
     pub deliveries: BTreeMap<NotifyChannel, NoticeDelivery>,
 }
 
-/// What became of a notice at one channel.
+/// How a notice was sent by one channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeDelivery {

@@ -116,7 +116,7 @@ pub enum InspectError {
 }
 
 /// Requests the inspection of `subject` at `now`; returns what is to be followed. One that is under way already began
-/// too early, so another one follows it. Workers start it: they keep the least interval, and heed pauses.
+/// too early, so another one follows it. Workers start it: they keep the minimum interval and respect pauses.
 ///
 /// # Errors
 ///

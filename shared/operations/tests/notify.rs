@@ -156,7 +156,7 @@ async fn each_channel_gets_one_notice_of_each_cause_with_what_to_do() {
     assert_eq!(
         round(&store, &channels, &policy, 0).await,
         NoticeRound::default(),
-        "much mends itself"
+        "many causes resolve themselves"
     );
     let mut sent = 0;
     for minutes in 5..65 {

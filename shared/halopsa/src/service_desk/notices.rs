@@ -31,7 +31,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> NoticeTickets for HaloServiceDesk
             priority_id: policy.priority,
             team: policy.team.clone(),
             team_id: team.and_then(|team| self.team_numbers().number_of(team)),
-            // It may replace the title, and the reference stands there.
+            // It may replace the title, and the reference is in the title.
             donotapplytemplateintheapi: Some(true),
             ..TicketWrite::default()
         };
