@@ -509,7 +509,7 @@ fn everything_wrong() -> Vec<Wrong> {
         config(
             "the agent for new tickets is an API agent",
             "halopsa.technician.person",
-            "API only",
+            "API-only",
             |p| {
                 template(p).technician = Some(TechnicianId::new(4));
             },
