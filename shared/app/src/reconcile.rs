@@ -223,7 +223,9 @@ impl<E: Env> Reconciler<E> {
             self.share_with(news.owners, &mut session).await?;
         }
         let report = news.snapshot.as_ref();
-        match report.filter(|it| news.is_current || !session.link.is_in_doubt(it)) {
+        // A row without a time of change may be older than what is known.
+        let can_be_ordered = |it: &&Ticket| it.is_dated && !session.link.is_in_doubt(it);
+        match report.filter(|it| news.is_current || can_be_ordered(it)) {
             // A report may be older than the deletion. A deleted ticket is back when it can be read.
             Some(_) if session.link.is_ticket_deleted() => {
                 self.read_ticket(&mut session, news.ticket).await?;

@@ -364,8 +364,7 @@ impl<E: Env> Reconciler<E> {
             }
             // The list shows the present: what differs in it is read, however old it claims to be.
             let contradicts = listing
-                .ticket
-                .as_ref()
+                .state()
                 .is_some_and(|it| link.is_in_doubt(it) || link.is_contradicted_by(it));
             // A sweep that adopted it may have ended before it queued it.
             let is_new = link.base.is_none() && !link.is_claimed();
@@ -373,7 +372,7 @@ impl<E: Env> Reconciler<E> {
             in_doubt |= contradicts;
             outdates.push(alert);
         }
-        let message = match &listing.ticket {
+        let message = match listing.state() {
             Some(ticket) if !in_doubt => Message::ticket_snapshot(ticket.clone(), Cause::Sweep),
             _ => Message::reconcile_ticket(listing.id, Cause::Sweep),
         };
@@ -421,7 +420,9 @@ impl<E: Env> Reconciler<E> {
         // The newest change is listed by every sweep.
         if let Some(KeyedTicket { ticket, key }) = &titled
             && !secret.verifies(key)
-            && !self.unproven.is_new(ticket.id, ticket.changed_at)
+            && !self
+                .unproven
+                .is_new(ticket.id, listing.changed_at.unwrap_or_default())
         {
             return Ok(None);
         }
@@ -435,7 +436,7 @@ impl<E: Env> Reconciler<E> {
 
 /// Whether a row shows another state of the ticket than `link` knows.
 fn is_news(link: &Link, listing: &TicketListing) -> bool {
-    if let Some(ticket) = &listing.ticket {
+    if let Some(ticket) = listing.state() {
         return link.is_news(ticket);
     }
     let known = link.observed_ticket.as_ref();

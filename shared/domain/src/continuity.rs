@@ -217,11 +217,14 @@ impl StoreContinuity {
         }
     }
 
-    /// Whether a ticket without an owner and without a key in its title may be ours all the same: people
-    /// rewrite titles. True of one that was opened after the store last knew every ticket of ours.
+    /// Whether a ticket without an owner, and without a key in a title that was listed, may be ours all the
+    /// same: people rewrite titles, and what a row lacks or shows oddly is not used. True of one that was opened
+    /// after the store last knew every ticket of ours; of any where no ticket had been listed by then. The first
+    /// sweep of a new store searches for keys.
     #[must_use]
     pub fn may_be_missing(&self, ticket: TicketId) -> bool {
-        let is_later = self.newest_ticket.is_some_and(|newest| ticket > newest);
+        let newest = self.newest_ticket;
+        let is_later = newest.map_or(!self.is_new, |newest| ticket > newest);
         is_later && self.sweep_needed_from().is_some()
     }
 

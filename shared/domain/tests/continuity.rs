@@ -200,6 +200,11 @@ fn a_ticket_may_be_missing_only_while_that_is_possible_and_only_a_later_one() {
     assert!(!store.may_be_missing(number(4010)));
     // A first start has nothing that could be missing.
     assert!(!young(at(1000)).may_be_missing(number(1)));
+    // A store that had seen no ticket at all when it last knew everything.
+    let mut empty = current();
+    assert!(!empty.may_be_missing(number(1)));
+    empty.begin(at(5000));
+    assert!(empty.may_be_missing(number(1)));
 }
 
 #[test]

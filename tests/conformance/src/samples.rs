@@ -152,7 +152,7 @@ pub fn full_link(id: u64) -> Link {
                 priority: Some(PriorityId::new(3)),
                 base: None,
             }],
-            answered: OtherMembers {
+            answered: Box::new(OtherMembers {
                 status: StatusId::new(2),
                 client: HaloClientId::new(17),
                 ticket_type: TicketTypeId::new(5),
@@ -162,7 +162,7 @@ pub fn full_link(id: u64) -> Link {
                     category: None,
                 },
                 title: Some(u64::MAX - 3),
-            },
+            }),
         }),
         parked: Some(ParkReason::NoTemplate),
         arrival: Some(Arrival::BeforeStart { undecided: 26 }),

@@ -8,9 +8,14 @@ use halogard_tests::{Scenario, Setup};
 
 use crate::{DANA, HALO_INSPECTOR, news};
 
+/// Liongard's own ticketing, whose alerts name the tickets that it opened.
+fn own_tickets() -> Setup {
+    Setup::native().fixing(&["foreign-external-id"])
+}
+
 /// A bundle whose Liongard leaves tickets behind when alerts close.
 async fn drifting() -> Scenario {
-    let mut setup = Setup::native();
+    let mut setup = own_tickets();
     setup.liongard.native_ticketing = Some(NativeTicketing {
         drifts: true,
         ..NativeTicketing::default()
@@ -20,7 +25,7 @@ async fn drifting() -> Scenario {
 
 #[tokio::test]
 async fn liongards_own_ticket_is_linked_and_never_a_second_one_opened() {
-    let mut bundle = Scenario::native().await;
+    let mut bundle = Scenario::start(own_tickets()).await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.conclude().await;
     let ticket = bundle.only_ticket(alert);
@@ -41,7 +46,7 @@ async fn liongards_own_ticket_is_linked_and_never_a_second_one_opened() {
 
 #[tokio::test]
 async fn an_alert_without_a_ticket_of_its_own_gets_none_from_us() {
-    let mut setup = Setup::native();
+    let mut setup = own_tickets();
     setup.liongard.native_ticketing = None;
     let mut bundle = Scenario::start(setup).await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
@@ -52,7 +57,7 @@ async fn an_alert_without_a_ticket_of_its_own_gets_none_from_us() {
 
 #[tokio::test]
 async fn a_technicians_close_reaches_the_alert_through_the_inspector() {
-    let mut bundle = Scenario::native().await;
+    let mut bundle = Scenario::start(own_tickets()).await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
     let ticket = bundle.only_ticket(alert).id;
@@ -66,7 +71,7 @@ async fn a_technicians_close_reaches_the_alert_through_the_inspector() {
 
 #[tokio::test]
 async fn a_technicians_reopening_reaches_the_alert_too() {
-    let mut bundle = Scenario::native().await;
+    let mut bundle = Scenario::start(own_tickets()).await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
     let ticket = bundle.only_ticket(alert).id;
@@ -79,7 +84,7 @@ async fn a_technicians_reopening_reaches_the_alert_too() {
 
 #[tokio::test]
 async fn a_close_that_liongards_own_ticketing_makes_is_left_to_it() {
-    let mut bundle = Scenario::native().await;
+    let mut bundle = Scenario::start(own_tickets()).await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
     bundle.liongard.close(alert).unwrap();

@@ -24,7 +24,7 @@ fn asked(bundle: &Scenario) -> (u64, usize) {
 
 #[tokio::test]
 async fn tickets_of_liongards_own_ticketing_are_linked_and_compared_without_a_write() {
-    let mut setup = Setup::native();
+    let mut setup = Setup::native().fixing(&["foreign-external-id"]);
     setup.liongard.native_ticketing = Some(NativeTicketing {
         drifts: true,
         ..NativeTicketing::default()

@@ -7,6 +7,7 @@ use std::time::Duration;
 use halogard_domain::budget::Limit;
 use halogard_domain::ids::{EnvironmentId, SiteId};
 use halogard_domain::link::{CLAIM_LEFT_MIN, CLAIM_TTL};
+use halogard_domain::policy::Mode;
 use halogard_simulator::halopsa::ArrayFailure;
 use halogard_simulator::{Fault, SimHaloSettings};
 use halogard_tests::{CaseMatrix, Component, CrashTiming, Scenario, Setup, WebhookDelivery};
@@ -223,6 +224,26 @@ async fn a_restored_backup_holds_back_no_alert_that_is_new() {
     let within = Duration::from_secs(130);
     bundle.run_until("it has a ticket", within, is_open).await;
     bundle.conclude().await;
+}
+
+#[tokio::test]
+async fn a_restored_backup_opens_no_second_ticket_where_lists_have_no_times() {
+    let dialect = "rows-without-last-update".parse().unwrap();
+    let setup = Setup {
+        webhook_delivery: WebhookDelivery::Never,
+        ..Setup::speaking(Mode::Managed, dialect)
+    };
+    let mut bundle = Scenario::start(setup).await;
+    bundle.run_until_quiet().await;
+    // No ticket had ever been listed when the copy was made.
+    let backup = bundle.back_up().await;
+    bundle.run_for(Duration::from_secs(3600)).await;
+    let alert = bundle.raise(0, "Lost with the store");
+    bundle.run_until_quiet().await;
+    bundle.restore(&backup).await;
+    bundle.run_for(Duration::from_secs(1200)).await;
+    bundle.conclude().await;
+    bundle.only_ticket(alert);
 }
 
 #[tokio::test]

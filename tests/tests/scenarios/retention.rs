@@ -5,11 +5,16 @@ use std::time::Duration;
 use halogard_app::ports::{Clock as _, Links as _, Pruning as _};
 use halogard_domain::Retention;
 use halogard_domain::ids::AlertId;
-use halogard_tests::Scenario;
+use halogard_tests::{Scenario, Setup};
 
 use crate::{DANA, with_ticket};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A HaloPSA whose search finds closed tickets: there is nothing else to find one by without its link.
+fn finding_closed_tickets() -> Setup {
+    Setup::managed().fixing(&["search-open-only"])
+}
 
 /// Lets the link of `alert`, which is over, expire and be deleted.
 ///
@@ -37,7 +42,7 @@ async fn expire(bundle: &mut Scenario, alert: i64) {
 
 #[tokio::test]
 async fn an_alert_that_opens_again_after_its_link_was_deleted_gets_its_ticket_back() {
-    let mut bundle = Scenario::managed().await;
+    let mut bundle = Scenario::start(finding_closed_tickets()).await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.liongard.close(alert).unwrap();
     bundle.run_until_quiet().await;
@@ -53,7 +58,7 @@ async fn an_alert_that_opens_again_after_its_link_was_deleted_gets_its_ticket_ba
 
 #[tokio::test]
 async fn of_several_tickets_the_latest_counts_after_the_link_was_deleted() {
-    let mut bundle = Scenario::managed().await;
+    let mut bundle = Scenario::start(finding_closed_tickets()).await;
     let (alert, first) = with_ticket(&mut bundle).await;
     bundle.liongard.clear_condition(alert).unwrap();
     bundle.halo.close_ticket(first, DANA).unwrap();

@@ -160,8 +160,17 @@ pub struct TicketListing {
     pub id: TicketId,
     /// When it last changed, if the list says so and that time has come.
     pub changed_at: Option<Timestamp>,
-    /// Its state, if the list has enough fields.
+    /// The ticket as the row shows it, if the list has enough fields. Where the list does not say when it
+    /// changed, its state cannot be put in order, and only its title and its client are of use.
     pub ticket: Option<Ticket>,
+}
+
+impl TicketListing {
+    /// Its state, if that can be put in order.
+    #[must_use]
+    pub fn state(&self) -> Option<&Ticket> {
+        self.ticket.as_ref().filter(|ticket| ticket.is_dated)
+    }
 }
 
 /// A ticket and what is written in it.

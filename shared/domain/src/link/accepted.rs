@@ -67,7 +67,7 @@ pub struct AcceptedChange {
     /// shown, the newest last.
     pub before: Vec<StateBefore>,
     /// What else the answer shows of the ticket.
-    pub answered: OtherMembers,
+    pub answered: Box<OtherMembers>,
 }
 
 /// What a ticket shows beside what a change asks for.
@@ -231,7 +231,7 @@ impl Link {
                 priority: change.premise.priority,
                 base: self.base.clone(),
             }],
-            answered: OtherMembers::of(answer),
+            answered: Box::new(OtherMembers::of(answer)),
         }
     }
 

@@ -294,12 +294,9 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         let listing = |row: &TicketRow| TicketListing {
             id: row.id,
             changed_at: row.last_update(),
-            // Without the time of its change a state cannot be put in order: it would count as older than
-            // everything, and the change would be missed.
-            ticket: row
-                .last_update()
-                .filter(|_| row.odd.is_empty())
-                .and_then(|_| row.to_ticket(asked_at)),
+            ticket: Some(row)
+                .filter(|row| row.odd.is_empty())
+                .and_then(|row| row.to_ticket(asked_at)),
         };
         let by_number = |row: &UnreadableRow| {
             row.id.map(|id| TicketListing {

@@ -364,7 +364,7 @@ async fn a_sighting_says_as_much_as_its_row_does() {
         row(4242, "[LG-7586] Disk"),
         {"id": 4243},
         {"id": 4244, "status_id": 1, "client_id": 17, "last_update": "2026-05-02T09:00:41.043"},
-        // Everything but the time of its change: cannot be put in order, so it is not a state.
+        // Everything but the time of its change: cannot be put in order, so it is not a state, but has a title.
         {"id": 4245, "status_id": 1, "client_id": 17, "tickettype_id": 5},
         {"id": 4246, "status_id": 1, "client_id": 17, "tickettype_id": 5, "last_update": "1900-01-01T00:00:00"},
         {"id": 4247, "status_id": 1, "client_id": 17, "tickettype_id": 5, "lastupdate": "2026-05-02T09:00:41.043"}
@@ -386,6 +386,17 @@ async fn a_sighting_says_as_much_as_its_row_does() {
         changed_at: Some(ticket.changed_at),
         ticket: Some(ticket),
     };
+    let undated = |id| TicketListing {
+        id: TicketId::new(id),
+        changed_at: None,
+        ticket: Some(Ticket {
+            priority: None,
+            changed_at: Timestamp::EPOCH,
+            is_dated: false,
+            ..ticket(id, "")
+        }),
+    };
+    assert_eq!(undated(4245).state(), None);
     let untitled = Ticket {
         priority: None,
         ..ticket(4247, "")
@@ -396,8 +407,8 @@ async fn a_sighting_says_as_much_as_its_row_does() {
             whole(ticket(4242, "[LG-7586] Disk")),
             thin(4243, None),
             thin(4244, Some(ticket(4244, "").changed_at)),
-            thin(4245, None),
-            thin(4246, None),
+            undated(4245),
+            undated(4246),
             whole(untitled)
         ]
     );
