@@ -21,7 +21,7 @@ struct Merged {
 
 /// A HaloPSA that says into which ticket another one was merged.
 fn naming_merges() -> Setup {
-    Setup::managed().fixing(&["no-merged-into"])
+    Setup::managed().fixing(&["no-merged-into", "reserved-words"])
 }
 
 /// A bundle that closes tickets even if people worked on them, with the given webhooks.

@@ -296,7 +296,7 @@ async fn a_restored_store_finds_the_own_alert_of_a_ticket_into_which_a_known_one
     for webhook_delivery in [WebhookDelivery::Prompt, WebhookDelivery::Never] {
         let mut bundle = Scenario::start(Setup {
             webhook_delivery,
-            ..Setup::managed()
+            ..Setup::managed().fixing(&["no-merged-into"])
         })
         .await;
         let known = bundle.raise(0, "Before the copy");
