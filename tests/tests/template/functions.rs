@@ -333,7 +333,7 @@ fn the_http_api_exists_by_choice_is_throttled_and_logs_no_token() {
                     &format!("{STAGE}/DefaultRouteSettings/ThrottlingRateLimit"),
                 );
             }),
-            ("no line of JSON", |it| {
+            ("not a line of JSON", |it| {
                 *at(it, &format!("{STAGE}/AccessLogSettings/Format")) = json!("$context.status");
             }),
             ("ends in the token", |it| {
