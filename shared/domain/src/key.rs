@@ -46,6 +46,14 @@ impl LinkKey {
         let first = UnverifiedKey::all_in(title, prefix).into_iter().next()?;
         Some(first.key)
     }
+
+    /// Whether words stand before the first key with this prefix in a title.
+    #[must_use]
+    pub fn is_preceded_in(&self, title: &str) -> bool {
+        let start = format!("[{}", Self::start(&self.prefix));
+        let before = title.split_once(&start).map(|(before, _)| before);
+        before.is_some_and(|before| before.chars().any(char::is_alphanumeric))
+    }
 }
 
 impl fmt::Display for LinkKey {

@@ -31,6 +31,8 @@ pub struct InitialState {
     pub priority: Option<PriorityId>,
     /// Who had it and what it was filed under.
     pub handling: Handling,
+    /// The title; empty where it is not known.
+    pub title: String,
     /// When that was (HaloPSA's clock).
     pub at: Timestamp,
 }
@@ -44,6 +46,7 @@ impl InitialState {
             ticket_type: ticket.ticket_type,
             priority: ticket.priority,
             handling: ticket.handling.clone(),
+            title: ticket.summary.clone(),
             at: ticket.changed(),
         }
     }
@@ -63,6 +66,7 @@ impl InitialState {
                 team: template.team.clone(),
                 category: template.category.clone(),
             },
+            title: String::new(),
             at: Timestamp::default(),
         }
     }
@@ -84,6 +88,9 @@ impl InitialState {
         known.assignment = assignment.or(known.assignment);
         known.team = team.or_else(|| known.team.take());
         known.category = category.or_else(|| known.category.take());
+        if !report.summary.is_empty() {
+            report.summary.clone_into(&mut self.title);
+        }
     }
 }
 
@@ -140,6 +147,8 @@ pub enum WorkSign {
     Category,
     /// It belongs to another client.
     Client,
+    /// It has another title.
+    Title,
 }
 
 impl fmt::Display for WorkSign {
@@ -151,6 +160,7 @@ impl fmt::Display for WorkSign {
             Self::Type => "type",
             Self::Category => "category",
             Self::Client => "client",
+            Self::Title => "title",
         };
         write!(f, "the ticket's {changed} was changed in HaloPSA")
     }
@@ -198,10 +208,32 @@ pub fn sign_of_work(
             WorkSign::Category,
         ),
         (initial.client != ticket.client, WorkSign::Client),
+        (
+            is_rewritten(link, &initial.title, &ticket.summary),
+            WorkSign::Title,
+        ),
     ];
     signs
         .into_iter()
         .find_map(|(is_shown, sign)| is_shown.then_some(sign))
+}
+
+/// Whether the title of a ticket that we opened is another one than `before`. Where that is not known, whether
+/// words stand before our key, with which our titles begin.
+fn is_rewritten(link: &Link, before: &str, now: &str) -> bool {
+    let Some(key) = link.key.as_ref().filter(|_| !now.is_empty()) else {
+        return false;
+    };
+    if before.is_empty() {
+        return key.is_preceded_in(now);
+    }
+    // A list may cut a title, and write it otherwise.
+    let letters = |title: &str| -> String {
+        let letters = title.chars().filter(|it| it.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let (before, now) = (letters(before), letters(now));
+    !before.starts_with(&now) && !now.starts_with(&before)
 }
 
 /// Whether both are known and not the same.

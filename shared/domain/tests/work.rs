@@ -300,6 +300,59 @@ fn a_ticket_whose_opening_was_not_seen_is_compared_with_what_was_asked_for() {
 }
 
 #[test]
+fn a_title_that_a_person_rewrites_is_work_whether_it_keeps_the_key_or_not() {
+    let opened = unassigned(0).summary;
+    let known = [
+        (opened.as_str(), None),
+        ("[LG-7586] Active Directory | Stale", None),
+        ("[LG-7586]  ACTIVE directory  |  stale", None),
+        ("", None),
+        (
+            "Called: [LG-7586] Active Directory | Stale Privileged Accounts",
+            Some(WorkSign::Title),
+        ),
+        (
+            "[LG-7586] Active Directory is being rebuilt",
+            Some(WorkSign::Title),
+        ),
+        ("Accounts of the branch office", Some(WorkSign::Title)),
+    ];
+    // Of a ticket that was found the first title is not known: ours begin with the key.
+    let found = [
+        (opened.as_str(), None),
+        ("[LG-7586] Active Directory is being rebuilt", None),
+        ("** [LG-7586] Active Directory", None),
+        ("", None),
+        ("Called: [LG-7586] Active Directory", Some(WorkSign::Title)),
+    ];
+    let known = known.map(|row| (row, true)).into_iter();
+    for ((title, expected), is_known) in known.chain(found.map(|row| (row, false))) {
+        let mut link = linked(unassigned(0));
+        link.key = Some(link.next_key(&policy(Mode::Managed)));
+        if !is_known {
+            link.initial = None;
+        }
+        let renamed = Ticket {
+            summary: title.to_owned(),
+            handling: Handling::default(),
+            ..unassigned(60)
+        };
+        assert_eq!(sign(&mut link, renamed), expected, "{title}, {is_known}");
+    }
+}
+
+#[test]
+fn a_title_that_liongards_own_ticketing_gave_is_no_persons() {
+    let mut link = linked(unassigned(0));
+    link.key = None;
+    let renamed = Ticket {
+        summary: "Updated: Stale Privileged Accounts".to_owned(),
+        ..unassigned(60)
+    };
+    assert_eq!(sign(&mut link, renamed), None);
+}
+
+#[test]
 fn a_ticket_in_a_persons_hands_stays_open_when_its_alert_closes() {
     let policy = policy(Mode::Managed);
     let untouched = |ticket: Ticket| Ticket {
