@@ -233,6 +233,51 @@ fn a_key_is_rotated_by_command_while_serve_runs() {
 }
 
 #[test]
+fn a_leaked_key_is_ended_at_once_and_keys_that_nothing_holds_are_named() {
+    const STRANGE: &str = "7777aaaa8888bbbb9999";
+    let mut bench = bench_with_key(90, &json!({}));
+    bench.set("LIONGARD_KEY_CHECK_SECONDS", "3600");
+    make_key(&bench, STRANGE, 10);
+    let serve = bench.serve();
+    an_alert_becomes_a_ticket(&bench);
+    let ended = rotate(&bench, &["liongard", "--revoke"]);
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("ended the old value"), "{ended:?}");
+    assert!(ended.stderr.contains(STRANGE), "{ended:?}");
+    assert!(!keys(&bench).contains(&FIRST_KEY.to_owned()));
+    an_alert_becomes_a_ticket(&bench);
+    nothing_failed(&bench, &serve);
+    serve.process.kill();
+    let vault = vault(&bench);
+    for stage in [Stage::Current, Stage::Previous] {
+        let members = vault.members("liongard", stage).unwrap();
+        let (id, retiring) = (
+            &members["liongard_access_key_id"],
+            &members["liongard_retiring_keys"],
+        );
+        assert_ne!(*id, FIRST_KEY, "{stage:?}");
+        assert!(stage == Stage::Previous || retiring.is_null(), "{retiring}");
+    }
+}
+
+#[test]
+fn a_leaked_webhook_secret_lets_nothing_in_once_the_new_one_has_come() {
+    let bench = bench_with_webhook(&json!({}));
+    let serve = bench.serve();
+    let answer = |secret: &str| deliver(&bench.http, &serve.webhook_url, secret);
+    assert_eq!(answer(OLD), 200);
+    let by_hand = rotate(&bench, &["webhook", "--revoke"]);
+    assert_eq!(by_hand.status.code(), Some(3), "{by_hand:?}");
+    assert!(by_hand.stderr.contains("--finish --revoke"), "{by_hand:?}");
+    let new = pasted(&by_hand);
+    assert_eq!(answer(OLD), 200, "it is not finished yet");
+    let ended = rotate(&bench, &["webhook", "--finish", "--revoke"]);
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    // An ordinary rotation would accept the old one for a day.
+    assert_eq!((answer(&new), answer(OLD)), (200, 401));
+}
+
+#[test]
 fn the_secret_of_halopsa_is_rotated_by_command_while_serve_runs() {
     let mut bench = Bench::new();
     let id = bench.get("HALOPSA_CLIENT_ID").to_owned();

@@ -58,6 +58,9 @@ pub struct RotateOptions {
     /// Continue with the pending value, after it was saved or entered at the vendor.
     #[arg(long)]
     pub finish: bool,
+    /// The old value has leaked: end it at once, without an overlap, when the new one is in use.
+    #[arg(long)]
+    pub revoke: bool,
     /// Replace the token in the webhook's address instead of its credential.
     #[arg(long)]
     pub address: bool,
@@ -119,11 +122,58 @@ pub async fn run(options: &RotateOptions) -> anyhow::Result<ExitCode> {
 impl<P: Target> RotateCommand<P> {
     /// Rotates the credential that was named.
     async fn rotate(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
-        match options.credential {
-            CredentialName::Liongard => self.liongard(options).await,
-            CredentialName::Halopsa => self.halopsa(options).await,
-            CredentialName::Webhook => self.webhook(options).await,
+        let name = self.target.secret(options.credential);
+        let before = self.current_version(name).await?;
+        let code = match options.credential {
+            CredentialName::Liongard => self.liongard(options).await?,
+            CredentialName::Halopsa => self.halopsa(options).await?,
+            CredentialName::Webhook => self.webhook(options).await?,
+        };
+        if !options.revoke {
+            return Ok(code);
         }
+        if before.is_none() || self.current_version(name).await? == before {
+            output::caution(
+                "the old value was not ended: no new one is in use yet; run the command with --finish --revoke",
+            );
+            return Ok(ExitCode::from(ACTION_REQUIRED));
+        }
+        self.revoke(name).await
+    }
+
+    /// Ends what the current value of the secret `name` has replaced.
+    async fn revoke(&self, name: &str) -> anyhow::Result<ExitCode> {
+        let (rotation, budget) = self.rotation().await?;
+        let revoked = rotation.revoke_replaced(name, &new_version()).await;
+        hand_back::<P>(&budget).await;
+        let report = revoked.map_err(|error| anyhow::anyhow!(error.chain()))?;
+        output::result(&format!(
+            "{GOOD}ended{GOOD:#} the old value; the vault holds it no longer"
+        ));
+        if report.deleted > 0 {
+            output::remark(&format!(
+                "{} access keys were deleted in Liongard",
+                report.deleted
+            ));
+        }
+        if !report.unknown_keys.is_empty() {
+            output::caution(&format!(
+                "the integration's user has further access keys, which others may have made with the old one; look \
+                 at them in Liongard (its profile → Account Settings → Access Tokens): {}",
+                report.unknown_keys.join(", ")
+            ));
+        }
+        if let Some(todo) = report.todo {
+            output::caution(&format!("one thing is left: {todo}"));
+            return Ok(ExitCode::from(ACTION_REQUIRED));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The name of the current version; `None` when nothing is stored.
+    async fn current_version(&self, name: &str) -> anyhow::Result<Option<String>> {
+        let current = self.target.vault().read(name, Stage::Current).await?;
+        Ok(current.map(|current| current.version))
     }
 
     /// Takes every step for the pending version.

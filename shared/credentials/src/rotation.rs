@@ -13,6 +13,7 @@ mod error;
 mod halopsa;
 mod liongard;
 mod notifier;
+mod revoke;
 mod step;
 mod strategy;
 mod vendors;
@@ -25,6 +26,7 @@ use tracing::info;
 pub use error::RotateError;
 pub use liongard::{CleanupReport, EXPIRES_SOON_DAYS};
 pub use notifier::{Notice, NoticeKind, Notifier};
+pub use revoke::RevokeReport;
 pub use step::{RotationStep, UnknownStep};
 pub use strategy::Strategy;
 pub use vendors::{

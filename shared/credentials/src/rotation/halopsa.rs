@@ -53,6 +53,18 @@ pub(super) fn needs_idle_secret(
     person(name, todo)
 }
 
+/// What ends the secret of the application that is not in use.
+pub(super) fn end_other_application(current: &SecretFields) -> String {
+    let idle = current.text(members::HALOPSA_IDLE_CLIENT_ID);
+    let which = idle.map_or_else(
+        || "the application that is not in use".to_owned(),
+        |idle| format!("the application with the Client ID {idle}"),
+    );
+    format!(
+        "in HaloPSA open {MENU}, {which}, Edit, Generate, and Save without using the new secret: Save ends the old one"
+    )
+}
+
 /// Id and secret of a value.
 pub(super) fn credentials(
     name: &str,

@@ -142,6 +142,33 @@ where
         })
     }
 
+    /// Deletes every replaced key, whether its overlap is over or something still uses it. Returns their number, and
+    /// the ids of keys that no version of the secret holds.
+    pub(super) async fn delete_replaced_now(
+        &self,
+        name: &str,
+        current: &SecretFields,
+    ) -> Result<(usize, Vec<String>), RotateError> {
+        let pair = pair(name, current)?;
+        let rows = self.keys_of(name, &pair).await?;
+        let is = |row: &KeyInfo, id: &str| row.id.eq_ignore_ascii_case(id);
+        let replaced: Vec<Replaced> = retiring(current)
+            .into_iter()
+            .filter(|replaced| !replaced.id.eq_ignore_ascii_case(&pair.id))
+            .collect();
+        let mut deleted = 0;
+        for replaced in &replaced {
+            if rows.iter().any(|row| is(row, &replaced.id)) {
+                self.delete(name, &pair, &replaced.id).await?;
+                deleted += 1;
+            }
+        }
+        let is_known =
+            |row: &KeyInfo| is(row, &pair.id) || replaced.iter().any(|it| is(row, &it.id));
+        let unknown = rows.iter().filter(|row| !is_known(row));
+        Ok((deleted, unknown.map(|row| row.id.clone()).collect()))
+    }
+
     /// The keys of our user.
     async fn keys_of(&self, name: &str, pair: &KeyPair) -> Result<Vec<KeyInfo>, RotateError> {
         let rows = self.liongard.list(pair).await;
