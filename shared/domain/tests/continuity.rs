@@ -198,6 +198,11 @@ fn a_ticket_may_be_missing_only_while_that_is_possible_and_only_a_later_one() {
     store.observe_sweep(at(5000).plus(IN_DOUBT_MAX), Some(number(4009)));
     assert_eq!(store.newest_ticket, Some(number(4009)));
     assert!(!store.may_be_missing(number(4010)));
+    // No sweep had listed a ticket when the copy was made that was put back.
+    let mut quiet = current();
+    quiet.observe_sweep(at(1100), None);
+    quiet.begin_restored(at(5000));
+    assert!(quiet.may_be_missing(number(1)));
     // A first start has nothing that could be missing.
     assert!(!young(at(1000)).may_be_missing(number(1)));
     // A store that had seen no ticket at all when it last knew everything.
