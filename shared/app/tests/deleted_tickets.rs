@@ -14,10 +14,11 @@ use std::time::Duration;
 use halogard_app::ports::{
     Clock as _, ErrorCode, Lane, Links as _, Revision, WorkQueue as _, WorkSink as _,
 };
-use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::ids::{AlertId, PriorityId, TicketId};
 use halogard_domain::link::TerminalReason;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::missing::{CONFIRMED_AFTER, OUTAGE_MAX};
+use halogard_domain::policy::ClosePolicy;
 use halogard_domain::{Alert, FailureClass, Link, Slug, Ticket};
 use support::{ALERT, Bench, CLOSED, TICKET, alert, at, ticket};
 
@@ -123,6 +124,88 @@ async fn notes_that_are_looked_for_on_a_deleted_ticket_show_that_it_is_deleted()
     work_for(&bench, CONFIRMED_AFTER * 2).await;
     let ended = ended(&bench, ALERT).await;
     assert_eq!(ended, Some(TerminalReason::TicketDeletedAlertClosed));
+}
+
+/// The alert as a poll sees it now, changed by `change`.
+async fn report(bench: &Bench, change: impl FnOnce(&mut Alert)) {
+    let mut seen = Alert {
+        changed_at: bench.clock.now(),
+        observed_at: bench.clock.now(),
+        ..alert(ALERT.get())
+    };
+    change(&mut seen);
+    send(bench, Message::alert_snapshot(seen, Cause::Poll)).await;
+    bench.process_all().await;
+}
+
+/// Closes an alert.
+fn close(alert: &mut Alert) {
+    alert.status = Slug::new("Closed - Complete");
+}
+
+/// What was seen of an alert.
+type Seen = fn(&mut Alert);
+
+#[tokio::test]
+async fn every_write_that_halopsa_refuses_for_want_of_the_ticket_leads_to_a_look_at_it() {
+    let rows: [(&str, Seen, Seen); 4] = [
+        ("a note", |_| (), |it| it.description = "six admins".into()),
+        ("fields", |_| (), |it| it.priority = Slug::new("low")),
+        ("closing", |_| (), close),
+        ("reopening", close, |_| ()),
+    ];
+    for (write, before, now) in rows {
+        let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+        let mut policy = support::policy();
+        let template = policy.templates.values_mut().next().unwrap();
+        template.close = ClosePolicy::Always;
+        let low = (Slug::new("low"), PriorityId::new(4));
+        template.priorities.by_slug = [low].into();
+        bench.reconciler.set_policy(policy);
+        send(&bench, Message::reconcile_ticket(TICKET, Cause::Sweep)).await;
+        report(&bench, before).await;
+        bench.clock.pass(Duration::from_secs(10));
+        take_tickets(&bench);
+        report(&bench, now).await;
+        let link = link_of(&bench, ALERT).await;
+        assert!(link.missing.is_some(), "{write}: {link:#?}");
+        assert_eq!(link.refused, [], "{write}");
+        let letters = bench.reconciler.store.dead_letters(10).await.unwrap();
+        assert_eq!(letters, [], "{write}");
+    }
+}
+
+#[tokio::test]
+async fn an_alert_that_comes_back_after_its_ticket_was_gone_gets_another_one() {
+    // When the ticket is first found missing, the alert closes, and it is open again: in seconds. It counts as
+    // deleted from second 300 on.
+    for (closes, returns) in [(0, 30), (30, 60), (30, 240), (30, 400), (400, 600)] {
+        let bench = if closes == 0 {
+            let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+            send(&bench, Message::reconcile_ticket(TICKET, Cause::Sweep)).await;
+            bench.process_all().await;
+            take_tickets(&bench);
+            bench
+        } else {
+            missing(1).await
+        };
+        work_for(&bench, Duration::from_secs(closes)).await;
+        report(&bench, close).await;
+        work_for(&bench, Duration::from_secs(returns - closes)).await;
+        report(&bench, |_| ()).await;
+        work_for(&bench, CONFIRMED_AFTER * 2).await;
+        let link = link_of(&bench, ALERT).await;
+        assert_eq!(link.recurrence, 2, "{closes}, {returns}: {link:#?}");
+        assert_eq!(link.earlier_tickets, [TICKET], "{closes}, {returns}");
+    }
+    // It was open all the time.
+    let bench = missing(1).await;
+    report(&bench, |it| it.description = "six admins".into()).await;
+    work_for(&bench, CONFIRMED_AFTER * 3).await;
+    assert_eq!(
+        ended(&bench, ALERT).await,
+        Some(TerminalReason::TicketDeleted)
+    );
 }
 
 #[tokio::test]

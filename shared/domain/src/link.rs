@@ -246,6 +246,23 @@ impl Link {
         )
     }
 
+    /// Why the pair ends now that its ticket is known to be deleted. What counts is whether the alert was closed
+    /// after the ticket was gone, however late that was proven.
+    #[must_use]
+    pub fn reason_of_deletion(&self) -> TerminalReason {
+        if self.missing.is_some_and(|missing| missing.alert_was_closed) {
+            TerminalReason::TicketDeletedAlertClosed
+        } else {
+            TerminalReason::TicketDeleted
+        }
+    }
+
+    /// Whether the newest report about the alert shows it closed.
+    #[must_use]
+    pub fn is_alert_closed(&self) -> bool {
+        self.observed_alert.as_ref().is_some_and(Alert::is_closed)
+    }
+
     /// What the alert knows about its group, if it leads one.
     #[must_use]
     pub const fn leader_state(&self) -> Option<&LeaderState> {

@@ -45,15 +45,19 @@ pub struct Missing {
     pub since: Timestamp,
     /// When it is read again.
     pub read_again_at: Timestamp,
+    /// Whether the alert was closed then, or has been since: if it is open again, it came back after its ticket
+    /// was gone.
+    pub alert_was_closed: bool,
 }
 
 impl Missing {
-    /// A ticket that was found missing at `now` for the first time.
+    /// A ticket that was found missing at `now` for the first time, when its alert was closed or was not.
     #[must_use]
-    pub fn since(now: Timestamp) -> Self {
+    pub fn since(now: Timestamp, alert_is_closed: bool) -> Self {
         Self {
             since: now,
             read_again_at: now.plus(CONFIRMED_AFTER),
+            alert_was_closed: alert_is_closed,
         }
     }
 

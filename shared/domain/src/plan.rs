@@ -9,6 +9,7 @@ pub use linked::{DifferenceCause, FieldDifference, PairField};
 use crate::alert::Alert;
 use crate::ids::TicketId;
 use crate::link::{Base, Link, TerminalReason};
+use crate::missing::Missing;
 use crate::policy::{Mode, ParkReason, Policy};
 use crate::runs::RunTarget;
 use crate::ticket::{Existence, Ticket, TicketChange, TicketDraft};
@@ -111,7 +112,7 @@ pub fn plan(
     if link.ticket.is_none() {
         return unlinked::plan(link, alert, policy, now);
     }
-    if let Some(missing) = link.missing {
+    if let Some(missing) = unproven_absence(link, ticket) {
         return vec![if missing.read_again_at > now {
             Step::Wait(missing.read_again_at)
         } else {
@@ -123,7 +124,7 @@ pub fn plan(
     };
     match ticket.existence {
         Existence::Deleted => {
-            closing_the_group(link, vec![Step::Finish(TerminalReason::TicketDeleted)])
+            closing_the_group(link, vec![Step::Finish(link.reason_of_deletion())])
         }
         // Merges can form a circle: none of the tickets remains.
         Existence::MergedInto(into) if link.merged_tickets.contains(&into) => {
@@ -148,11 +149,17 @@ fn observed_plan(
     policy: &Policy,
     now: Timestamp,
 ) -> Vec<Step> {
-    match link.missing {
+    match unproven_absence(link, ticket) {
         Some(missing) if missing.read_again_at > now => vec![Step::Wait(missing.read_again_at)],
         Some(_) => vec![Step::ReadTicket],
         None => observed::plan(link, alert, ticket, policy),
     }
+}
+
+/// Since when HaloPSA has not shown the ticket, until that is known to be a deletion.
+fn unproven_absence(link: &Link, ticket: Option<&Ticket>) -> Option<Missing> {
+    let is_deleted = ticket.is_some_and(|it| it.existence == Existence::Deleted);
+    link.missing.filter(|_| !is_deleted)
 }
 
 /// `steps`, but first closes the group that the alert leads.

@@ -134,6 +134,7 @@ pub fn full_link(id: u64) -> Link {
         missing: Some(Missing {
             since: at(75),
             read_again_at: at(375),
+            alert_was_closed: true,
         }),
         ticket_as_of: Some(at(72)),
         superseded_change: Some(at(60)),

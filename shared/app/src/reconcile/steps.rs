@@ -136,6 +136,7 @@ impl<E: Env> Reconciler<E> {
                 session.link.terminal_reason = Some(reason);
                 session.link.parked = None;
                 session.link.membership = None;
+                session.link.missing = None;
                 let action = match reason {
                     TerminalReason::NotNeeded => Action::NotNeeded,
                     TerminalReason::TicketDeleted | TerminalReason::TicketDeletedAlertClosed => {

@@ -367,11 +367,7 @@ impl ServiceDesk for Desk {
 
     async fn notes(&self, ticket: TicketId) -> Result<TicketNotes, PortError> {
         self.switch.ask()?;
-        if !self.tickets.lock().expect("no panic").contains_key(&ticket) {
-            let mut gone = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaRefused);
-            gone.refusal = Some(halogard_app::ports::Refusal::NotFound);
-            return Err(gone);
-        }
+        self.find_ticket(ticket)?;
         let opened_by = self.opened_by.lock().expect("no panic");
         let opening = |author: &NoteAuthor| TicketNote {
             id: NoteId::new(1),
@@ -397,6 +393,7 @@ impl ServiceDesk for Desk {
     async fn add_notes(&self, notes: &[NewNote]) -> Vec<Result<NoteId, PortError>> {
         let add = |note: &NewNote| {
             self.switch.ask()?;
+            self.find_ticket(note.ticket)?;
             let mut added = self.added_notes.lock().expect("no panic");
             added.push(note.html.clone());
             Ok(NoteId::new(2))
@@ -473,8 +470,19 @@ impl Desk {
         Ok(opened)
     }
 
+    /// Refuses what is about a ticket that is not there.
+    fn find_ticket(&self, ticket: TicketId) -> Result<(), PortError> {
+        if self.tickets.lock().expect("no panic").contains_key(&ticket) {
+            return Ok(());
+        }
+        let mut gone = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaRefused);
+        gone.refusal = Some(halogard_app::ports::Refusal::NotFound);
+        Err(gone)
+    }
+
     fn change_one(&self, change: &TicketChange) -> Result<Ticket, PortError> {
         self.switch.ask()?;
+        self.find_ticket(change.id)?;
         let mut tickets = self.tickets.lock().expect("no panic");
         let ticket = tickets.get_mut(&change.id).expect("a ticket to change");
         ticket.status = change.status.unwrap_or(ticket.status);

@@ -27,6 +27,10 @@ impl Link {
             Some(known) => known.newer(alert),
             None => alert,
         });
+        let is_closed = self.is_alert_closed();
+        if let Some(missing) = &mut self.missing {
+            missing.alert_was_closed |= is_closed;
+        }
     }
 
     /// Merges a report about the ticket: a webhook, or a row of a list. An older report, or one about

@@ -1,7 +1,6 @@
 //! Reading a ticket, which HaloPSA may no longer have.
 
 use halogard_domain::ids::TicketId;
-use halogard_domain::link::TerminalReason;
 use halogard_domain::missing::{MISSING_MAX, Missing, MissingTickets};
 use halogard_domain::record::Singleton;
 use halogard_domain::ticket::Existence;
@@ -39,7 +38,8 @@ impl<E: Env> Reconciler<E> {
         }
         let missing_at_once = self.note_missing(id).await?;
         let Some(missing) = session.link.missing else {
-            session.link.missing = Some(Missing::since(now));
+            let is_closed = session.link.is_alert_closed();
+            session.link.missing = Some(Missing::since(now, is_closed));
             session.record(now, Action::TicketMissing, None);
             return Ok(false);
         };
@@ -61,12 +61,12 @@ impl<E: Env> Reconciler<E> {
             session.link.missing = Some(missing.read_again(now));
             return Ok(false);
         }
-        session.link.missing = None;
         if let Some(seen) = &mut session.link.observed_ticket {
             seen.existence = Existence::Deleted;
             seen.observed_at = now;
         } else {
-            session.link.terminal_reason = Some(TerminalReason::TicketDeleted);
+            session.link.terminal_reason = Some(session.link.reason_of_deletion());
+            session.link.missing = None;
             session.record(now, Action::TicketDeleted, None);
         }
         Ok(false)

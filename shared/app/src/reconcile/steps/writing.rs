@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use halogard_domain::hash::hash64;
+use halogard_domain::ids::TicketId;
 use halogard_domain::link::{NOTE_CLAIM_TTL, NoteClaim, WriteKind};
 use halogard_domain::ticket::{NewNote, TicketChange};
 use halogard_domain::write_result::{PendingNote, WriteResult};
@@ -161,7 +162,8 @@ impl<E: Env> Reconciler<E> {
             }
             Err(error) => {
                 session.apply(WriteResult::NoteNotAdded(pending));
-                self.refused(WriteKind::AddNote, error, session)
+                self.refused_or_gone(WriteKind::AddNote, error, ticket, session)
+                    .await
             }
         }
     }
@@ -208,16 +210,23 @@ impl<E: Env> Reconciler<E> {
                 session.link.observe_current_ticket((**ticket).clone());
                 Ok(Next::Replan)
             }
-            Some(Refusal::NotFound) => {
-                if self.read_ticket(session, id).await? {
-                    // It exists, yet HaloPSA does not find it for this change.
-                    self.refused(write, error, session)
-                } else {
-                    Ok(Next::Replan)
-                }
-            }
-            _ => self.refused(write, error, session),
+            _ => self.refused_or_gone(write, error, id, session).await,
         }
+    }
+
+    /// Records that HaloPSA refused a write to the ticket `id`, unless it says that there is no such ticket and a
+    /// read says so as well.
+    async fn refused_or_gone(
+        &self,
+        write: WriteKind,
+        error: PortError,
+        id: TicketId,
+        session: &mut PairSession<'_>,
+    ) -> Result<Next, ReconcileError> {
+        if error.refusal == Some(Refusal::NotFound) && !self.read_ticket(session, id).await? {
+            return Ok(Next::Replan);
+        }
+        self.refused(write, error, session)
     }
 
     /// Records that HaloPSA accepted a change and did not carry it out, unless a person may have undone it. Where
