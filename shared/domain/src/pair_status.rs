@@ -46,6 +46,7 @@ impl Link {
             || self.hides_its_tickets()
             || !self.reported_tickets.is_empty()
             || matches!(self.claim, Claim::InDoubt { .. })
+            || self.terminal_reason == Some(TerminalReason::TicketDeleted)
             || (!self.is_ticket_deleted() && self.base.as_ref().is_some_and(differs))
     }
 }

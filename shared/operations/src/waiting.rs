@@ -30,6 +30,8 @@ pub enum WaitingCause {
     StartUndecided,
     /// A person moved the ticket to another client.
     FoundElsewhere,
+    /// The ticket was deleted, and the alert is open.
+    TicketDeleted,
     /// A write ended without a response.
     InDoubt,
     /// The ticket is closed, and Liongard still finds the condition.
@@ -40,13 +42,14 @@ pub enum WaitingCause {
 
 impl WaitingCause {
     /// Every cause, the most urgent first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::StoppedOpening,
         Self::Refused,
         Self::Unmapped,
         Self::NoTemplate,
         Self::StartUndecided,
         Self::FoundElsewhere,
+        Self::TicketDeleted,
         Self::InDoubt,
         Self::ResolvedInPsaOnly,
         Self::LeftToTechnician,
@@ -62,6 +65,7 @@ impl WaitingCause {
             Self::NoTemplate => "no-template",
             Self::StartUndecided => "start-undecided",
             Self::FoundElsewhere => "found-elsewhere",
+            Self::TicketDeleted => "ticket-deleted",
             Self::InDoubt => "in-doubt",
             Self::ResolvedInPsaOnly => "resolved-in-psa-only",
             Self::LeftToTechnician => "left-to-technician",
@@ -78,6 +82,7 @@ impl WaitingCause {
             Self::NoTemplate => "no template",
             Self::StartUndecided => "day one not chosen",
             Self::FoundElsewhere => "moved to another client",
+            Self::TicketDeleted => "ticket deleted, alert open",
             Self::InDoubt => "in doubt",
             Self::ResolvedInPsaOnly => "resolved in HaloPSA only",
             Self::LeftToTechnician => "left to a technician",
@@ -94,7 +99,8 @@ impl WaitingCause {
             | Self::Unmapped
             | Self::NoTemplate
             | Self::StartUndecided
-            | Self::FoundElsewhere => true,
+            | Self::FoundElsewhere
+            | Self::TicketDeleted => true,
             Self::InDoubt | Self::ResolvedInPsaOnly | Self::LeftToTechnician => false,
         }
     }
@@ -171,6 +177,7 @@ fn waiting_cause(link: &Link, policy: &Policy, now: Timestamp) -> Option<Waiting
         PairStatus::Parked(ParkReason::StartUndecided) => Some(WaitingCause::StartUndecided),
         PairStatus::ResolvedInPsaOnly => Some(WaitingCause::ResolvedInPsaOnly),
         PairStatus::LeftToTechnician => Some(WaitingCause::LeftToTechnician),
+        PairStatus::TicketDeleted if link.has_open_cause() => Some(WaitingCause::TicketDeleted),
         PairStatus::InSync
         | PairStatus::WatchedOnly
         | PairStatus::Parked(
@@ -204,6 +211,11 @@ fn since(link: &Link, cause: WaitingCause) -> Timestamp {
             closure.map(|closure| closure.at)
         }
         WaitingCause::LeftToTechnician => changed,
+        // Which of its changes was the deletion is not always shown.
+        WaitingCause::TicketDeleted => {
+            let seen = link.observed_ticket.as_ref();
+            seen.map(|ticket| ticket.changed_at)
+        }
         WaitingCause::StoppedOpening
         | WaitingCause::Unmapped
         | WaitingCause::NoTemplate
@@ -252,6 +264,10 @@ fn remedy(
             .to_owned(),
         WaitingCause::FoundElsewhere => format!(
             "a person moved {ticket} to another client; move it back, or close it there when its work is done"
+        ),
+        WaitingCause::TicketDeleted => format!(
+            "restore {ticket} in HaloPSA, or close the alert in Liongard: another ticket is opened only when it closes \
+             and comes back"
         ),
         WaitingCause::InDoubt => {
             let until = Moment(match link.claim {

@@ -16,7 +16,9 @@ use halogard_domain::contact::VendorContacts;
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, StatusId, TicketId, TicketTypeId,
 };
-use halogard_domain::link::{Base, Claim, Closure, REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind};
+use halogard_domain::link::{
+    Base, Claim, Closure, REFUSAL_RETRY_AFTER, RefusedWrite, TerminalReason, WriteKind,
+};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::pause::{Pause, PauseScope};
 use halogard_domain::policy::{AppliedPolicy, ClosedBy, ParkReason};
@@ -186,8 +188,10 @@ fn one_of_each_cause() -> Vec<(Link, WaitingCause)> {
     };
     let mut elsewhere = linked(6, "new", 1);
     elsewhere.found_elsewhere = true;
+    let mut deleted = linked(7, "new", 1);
+    deleted.terminal_reason = Some(TerminalReason::TicketDeleted);
     let undecided = parked(5, ParkReason::StartUndecided);
-    let mut in_doubt = unlinked(7);
+    let mut in_doubt = unlinked(8);
     in_doubt.claim = Claim::in_doubt(before(30));
     vec![
         (stopped, WaitingCause::StoppedOpening),
@@ -196,9 +200,10 @@ fn one_of_each_cause() -> Vec<(Link, WaitingCause)> {
         (parked(4, ParkReason::NoTemplate), WaitingCause::NoTemplate),
         (undecided, WaitingCause::StartUndecided),
         (elsewhere, WaitingCause::FoundElsewhere),
+        (deleted, WaitingCause::TicketDeleted),
         (in_doubt, WaitingCause::InDoubt),
-        (linked(8, "new", 9), WaitingCause::ResolvedInPsaOnly),
-        (linked(9, "closed", 1), WaitingCause::LeftToTechnician),
+        (linked(9, "new", 9), WaitingCause::ResolvedInPsaOnly),
+        (linked(99, "closed", 1), WaitingCause::LeftToTechnician),
     ]
 }
 
@@ -214,7 +219,7 @@ async fn every_cause_to_wait_is_counted_listed_and_has_a_remedy() {
         used.save(link).await;
     }
     let answer = status(&used.store, QUESTION).await.unwrap();
-    assert_eq!((answer.pairs.total, answer.pairs.in_sync), (11, 2));
+    assert_eq!((answer.pairs.total, answer.pairs.in_sync), (12, 2));
     assert_eq!(answer.pairs.waiting, pairs.len());
     let counted: Vec<_> = answer
         .waiting
@@ -372,7 +377,7 @@ async fn pairs_are_chosen_by_every_filter_and_queued_behind_others_when_there_ar
         (alerts.collect::<Vec<_>>(), plan.lane)
     };
     let all = PairFilter::default();
-    assert_eq!(chosen(&all).await.0.len(), 29);
+    assert_eq!(chosen(&all).await.0.len(), 30);
     assert_eq!(chosen(&all).await.1, "bulk");
     let waiting = |waiting| PairFilter {
         waiting: Some(waiting),
@@ -380,11 +385,11 @@ async fn pairs_are_chosen_by_every_filter_and_queued_behind_others_when_there_ar
     };
     assert_eq!(
         chosen(&waiting(WaitingFilter::Any)).await.0,
-        [1, 2, 3, 4, 5, 6, 7, 8, 9]
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 99]
     );
     let refused = waiting(WaitingFilter::For(WaitingCause::Refused));
     assert_eq!(chosen(&refused).await, (vec![2], "urgent"));
-    for (customer, count) in [("contoso", 29), ("8801", 29), ("Fabrikam", 0), ("8802", 0)] {
+    for (customer, count) in [("contoso", 30), ("8801", 30), ("Fabrikam", 0), ("8802", 0)] {
         let filter = PairFilter {
             customer: Some(customer.to_owned()),
             ..all.clone()
@@ -393,10 +398,10 @@ async fn pairs_are_chosen_by_every_filter_and_queued_behind_others_when_there_ar
     }
     // An alert without a record is read from Liongard.
     let unknown = PairFilter {
-        alerts: [AlertId::new(8), AlertId::new(777)].into(),
+        alerts: [AlertId::new(9), AlertId::new(777)].into(),
         ..all.clone()
     };
-    assert_eq!(chosen(&unknown).await.0, [8, 777]);
+    assert_eq!(chosen(&unknown).await.0, [9, 777]);
     // The other conditions hold for it as well.
     for (narrower, expected) in [
         (
@@ -404,7 +409,7 @@ async fn pairs_are_chosen_by_every_filter_and_queued_behind_others_when_there_ar
                 limit: Some(1),
                 ..unknown.clone()
             },
-            vec![8],
+            vec![9],
         ),
         (
             PairFilter {

@@ -68,9 +68,14 @@ pub(super) fn compare(
             "the alert is open, and its ticket is gone",
             None,
         ),
-        TicketLookup::None if link.is_ticket_deleted() => record(
+        TicketLookup::None if link.is_ticket_deleted() && alert_closed => record(
             Symbol::Same,
             "the ticket was deleted",
+            Some("a person deleted it".to_owned()),
+        ),
+        TicketLookup::None if link.is_ticket_deleted() => record(
+            Symbol::OnlyLiongard,
+            "the alert is open, and its ticket was deleted",
             Some("a person deleted it".to_owned()),
         ),
         TicketLookup::None
