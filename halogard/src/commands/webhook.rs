@@ -12,7 +12,7 @@ use halogard_credentials::{SecretFields, members};
 use halogard_operations::moment::Moment;
 use halogard_operations::webhook_samples::{WebhookLog, webhook_log};
 use halogard_operations::webhooks::{
-    self, DeliveryLine, EVENTS, WEBHOOK_MENU, WEBHOOK_NAME, WebhookAnswer, WebhookState,
+    self, ActedOn, DeliveryLine, EVENTS, WEBHOOK_MENU, WEBHOOK_NAME, WebhookAnswer, WebhookState,
     WebhookStep, new_delivery,
 };
 use halogard_runtime::SystemClock;
@@ -67,6 +67,10 @@ const TEST_READS: u32 = 15;
 /// Time between two such reads.
 const TEST_PAUSE: Duration = Duration::from_secs(4);
 
+/// A share of unannounced changes that says that webhooks are lost, in percent. A sweep may find a change while its
+/// webhook is on its way.
+const UNANNOUNCED_PERCENT_MAX: usize = 20;
+
 /// How many deliveries `status` shows.
 const STATUS_DELIVERIES: u32 = 5;
 
@@ -87,12 +91,12 @@ pub async fn run(command: &WebhookCommand) -> anyhow::Result<ExitCode> {
         }
         WebhookCommand::Install { change, store } => install(change, store).await,
         WebhookCommand::Status(store) => {
-            let (target, answer) =
-                opened_store::run(store, ExamineWebhook(STATUS_DELIVERIES)).await?;
+            let (target, answer) = opened_store::run(store, AskStatus).await?;
             page::print(&answer, store.json, |answer, page| {
-                write_answer(answer, &target, page);
+                write_answer(&answer.webhook, &target, page);
+                write_acted_on(&answer.acted_on, page);
             })?;
-            Ok(exit_code(&answer))
+            Ok(exit_code(&answer.webhook))
         }
         WebhookCommand::Test(store) => {
             let delivery = opened_store::run(store, SendTest).await?;
@@ -154,6 +158,15 @@ struct UrlAnswer {
     url: String,
 }
 
+/// The answer of `webhook status`.
+#[derive(Serialize)]
+struct StatusAnswer {
+    #[serde(flatten)]
+    webhook: WebhookAnswer,
+    /// What announced the changes that were acted on.
+    acted_on: ActedOn,
+}
+
 /// The answer of `webhook log`.
 #[derive(Serialize)]
 struct BothLogs {
@@ -192,6 +205,22 @@ impl StoreCommand for ExamineWebhook {
         let desk = opened.halo_webhooks().await?;
         let answer = webhooks::status(&desk, target.token.expose_secret(), self.0).await?;
         Ok((target, answer))
+    }
+}
+
+/// Examines the webhook, and what announced the changes of the last days.
+struct AskStatus;
+
+impl StoreCommand for AskStatus {
+    type Output = (WebhookTarget, StatusAnswer);
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<Self::Output> {
+        let acted_on = webhooks::acted_on(&opened.store, SystemClock.now()).await?;
+        let (target, webhook) = ExamineWebhook(STATUS_DELIVERIES).run(opened).await?;
+        Ok((target, StatusAnswer { webhook, acted_on }))
     }
 }
 
@@ -363,6 +392,27 @@ fn write_answer(answer: &WebhookAnswer, target: &WebhookTarget, page: &mut TextP
         page.gap();
         write_deliveries(deliveries, page);
     }
+}
+
+/// Puts on a page what announced the changes that were acted on.
+fn write_acted_on(acted_on: &ActedOn, page: &mut TextPage) {
+    let Some(percent) = acted_on.unannounced_percent() else {
+        return;
+    };
+    let mood = match percent {
+        0..UNANNOUNCED_PERCENT_MAX => Mood::Plain,
+        _ => Mood::Caution,
+    };
+    page.gap();
+    page.line(Cell::new(
+        format!(
+            "of {} changes in HaloPSA that were acted on within seven days, {} were found by a sweep and announced by no \
+             webhook ({percent} %)",
+            acted_on.announced + acted_on.found_by_sweep,
+            acted_on.found_by_sweep
+        ),
+        mood,
+    ));
 }
 
 /// What a person does where the credential may not see webhooks.

@@ -10,9 +10,12 @@ mod support;
 
 use std::time::Duration;
 
-use halogard_app::ports::{ErrorCode, Lane, Links as _, WorkSink};
+use halogard_app::ports::{ErrorCode, Lane, Links as _, Records as _, WorkSink};
+use halogard_domain::ids::SiteId;
 use halogard_domain::message::{Cause, Message, Notification, VERSION};
-use halogard_domain::{FailureClass, Ticket};
+use halogard_domain::record::Singleton;
+use halogard_domain::site_reports::{SiteChange, SiteReports};
+use halogard_domain::{FailureClass, Policy, Ticket};
 use support::{Bench, TICKET, at, failing, ticket};
 
 /// "Reconcile the ticket", because of a webhook.
@@ -140,6 +143,37 @@ async fn a_notification_that_concerns_no_ticket_is_kept_and_counted_once() {
     assert_eq!(journal.len(), 1);
     assert_eq!(journal[0].detail.as_deref(), Some("object 31"));
     assert_eq!(bench.file.notification_count(), 1);
+}
+
+#[tokio::test]
+async fn what_happens_to_a_site_is_kept_if_the_config_names_it() {
+    let bench = Bench::new();
+    let named = SiteId::new(21);
+    let mut policy = Policy::clone(&bench.reconciler.policy());
+    policy.environments.values_mut().next().unwrap().site = Some(named);
+    bench.reconciler.set_policy(policy);
+    for (content, (kind, site)) in [
+        ("site_deleted", 9999),
+        ("user_deleted", named.get()),
+        ("site_updated", named.get()),
+        ("site_deleted", named.get()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let message = notice(kind, Some(site), &content.to_string());
+        let messages = [message.into()];
+        let sent = bench.reconciler.store.send(Lane::Urgent, &messages);
+        sent.await.unwrap();
+    }
+    assert_eq!(bench.process_all().await, ["notification_recorded"; 4]);
+    let stored = bench
+        .reconciler
+        .store
+        .load_record::<SiteReports>(&Singleton);
+    let reports = stored.await.unwrap().value.reports;
+    let kept: Vec<_> = reports.iter().map(|it| (it.site, it.change)).collect();
+    assert_eq!(kept, [(named, SiteChange::Deleted)]);
 }
 
 /// A notification of this kind about an object.

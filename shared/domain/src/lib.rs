@@ -25,6 +25,7 @@ pub mod record;
 pub mod render;
 pub mod retention;
 pub mod runs;
+pub mod site_reports;
 pub mod slug;
 pub mod start;
 pub mod storm;

@@ -136,13 +136,16 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// The word of a [`Webhook`](Self::Webhook).
+    pub const WEBHOOK: &'static str = "webhook";
+
     /// The cause as one word, for logs and the journal.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Poll => "poll",
             Self::Sweep => "sweep",
-            Self::Webhook { .. } => "webhook",
+            Self::Webhook { .. } => Self::WEBHOOK,
             Self::RunEnded { .. } => "run_ended",
             Self::ConfigChanged => "config_changed",
             Self::Recovery => "recovery",

@@ -14,6 +14,7 @@ use halogard_domain::contact::VendorContacts;
 use halogard_domain::dialect::{DialectReport, FactReading, Seen};
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{RunTarget, Runs};
+use halogard_domain::site_reports::{SiteChange, SiteReports};
 use halogard_domain::sweep_cursor::SweepCursor;
 use halogard_domain::time::SteadyTime;
 use halogard_domain::vendor::Vendor;
@@ -421,6 +422,16 @@ async fn changes(store: &impl Records, now: Timestamp) -> Result<Vec<ChangeLine>
             ),
             None => format!("config version {}: {}", version.number, version.origin),
         },
+    }));
+    let sites = store.load_record::<SiteReports>(&Singleton).await?.value;
+    let changed = sites.reports.iter();
+    let changed = changed.filter(|report| report.change != SiteChange::Deleted);
+    changes.extend(changed.map(|report| ChangeLine {
+        at: report.at.into(),
+        what: format!(
+            "HaloPSA changed site {}, which the config names",
+            report.site
+        ),
     }));
     let filter = AuditFilter {
         since: Some(now.minus(CHANGES_AGE)),

@@ -3,13 +3,20 @@
 //! Installing compares what is there with what is needed and adds what is missing, so running it again, after a
 //! crash or an answer that was lost, ends in the same state.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use halogard_app::Store;
 use halogard_app::ports::{
-    DeliveryRecord, NewWebhook, OutgoingWebhook, PortError, Refusal, WebhookEvent, WebhookSetup,
+    DeliveryRecord, LinkFilter, NewWebhook, OutgoingWebhook, PortError, Refusal, WebhookEvent,
+    WebhookSetup,
 };
-use halogard_domain::FailureClass;
+use halogard_domain::message::Cause;
+use halogard_domain::{FailureClass, Timestamp};
 use serde::Serialize;
 
 use crate::moment::Moment;
+use crate::scan::for_each_link;
 
 /// The name of a webhook that Halogard makes.
 pub const WEBHOOK_NAME: &str = "Halogard";
@@ -136,6 +143,60 @@ impl From<DeliveryRecord> for DeliveryLine {
             error: record.error,
         }
     }
+}
+
+/// The time that [`acted_on`] looks back.
+const ACTED_ON_SINCE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Journal entries of one pair that it reads.
+const ENTRIES_MAX: usize = 200;
+
+/// The changes in HaloPSA of the last seven days that workers acted on, by what announced them first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ActedOn {
+    /// Changes that a webhook announced.
+    pub announced: usize,
+    /// Changes that a sweep found, and no webhook had announced.
+    pub found_by_sweep: usize,
+}
+
+impl ActedOn {
+    /// The share of the changes that no webhook announced, in percent; `None` where there was no change.
+    #[must_use]
+    pub fn unannounced_percent(&self) -> Option<usize> {
+        let all = self.announced + self.found_by_sweep;
+        (self.found_by_sweep * 100).checked_div(all)
+    }
+}
+
+/// Counts the changes in HaloPSA of the last seven days that workers acted on, as the journal has them.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn acted_on(store: &impl Store, now: Timestamp) -> Result<ActedOn, PortError> {
+    let since = now.minus(ACTED_ON_SINCE);
+    let mut changed = Vec::new();
+    for_each_link(store, LinkFilter::All, |link| {
+        let ticket = link.observed_ticket.as_ref();
+        if ticket.is_some_and(|ticket| ticket.changed_at >= since) {
+            changed.push(link.alert);
+        }
+    })
+    .await?;
+    let mut acted_on = ActedOn::default();
+    for alert in changed {
+        let journal = store.journal(alert, ENTRIES_MAX).await?;
+        let recent = journal.iter().filter(|entry| entry.at >= since);
+        // One change may lead to several entries, all at one time.
+        let of_cause = |cause: &str| {
+            let times = recent.clone().filter(|entry| entry.cause == cause);
+            times.map(|entry| entry.at).collect::<BTreeSet<_>>().len()
+        };
+        acted_on.announced += of_cause(Cause::WEBHOOK);
+        acted_on.found_by_sweep += of_cause(Cause::Sweep.as_str());
+    }
+    Ok(acted_on)
 }
 
 /// What can be wrong beside a failing vendor.

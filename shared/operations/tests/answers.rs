@@ -6,15 +6,15 @@ mod support;
 use std::time::Duration;
 
 use halogard_app::ports::{
-    AlertIndex as _, Lane, Links as _, NamedValues as _, QueuedState, Records as _, Revision,
-    SinceQueued, WorkQueue as _, WorkSink as _, keys,
+    AlertIndex as _, JournalEntry, Lane, Links as _, NamedValues as _, QueuedState, Records as _,
+    Revision, SinceQueued, WorkQueue as _, WorkSink as _, keys,
 };
 use halogard_domain::audit::{AuditDate, AuditDay};
 use halogard_domain::budget::Limit;
 use halogard_domain::config_history::{ConfigInForce, ConfigVersion, VersionOrigin};
 use halogard_domain::contact::VendorContacts;
 use halogard_domain::ids::{
-    AlertId, EnvironmentId, HaloClientId, StatusId, TicketId, TicketTypeId,
+    AlertId, EnvironmentId, HaloClientId, SiteId, StatusId, TicketId, TicketTypeId,
 };
 use halogard_domain::link::{
     Base, Claim, Closure, REFUSAL_RETRY_AFTER, RefusedWrite, TerminalReason, WriteKind,
@@ -23,11 +23,12 @@ use halogard_domain::message::{Cause, Message};
 use halogard_domain::pause::{Pause, PauseScope};
 use halogard_domain::policy::{AppliedPolicy, ClosedBy, ParkReason};
 use halogard_domain::record::Singleton;
+use halogard_domain::site_reports::{SiteChange, SiteReport, SiteReports};
 use halogard_domain::ticket::{Existence, Handling, HumanActivity};
 use halogard_domain::time::SteadyTime;
 use halogard_domain::version_history::VersionHistory;
 use halogard_domain::work::InitialState;
-use halogard_domain::{Alert, Link, Slug, Ticket};
+use halogard_domain::{Alert, Link, Policy, Slug, Ticket};
 use halogard_operations::audit::{self, AuditFilter, Operator, OperatorError};
 use halogard_operations::dead_letters::{self, DeadLetterAction, DeadLetterFilter};
 use halogard_operations::linking;
@@ -35,6 +36,7 @@ use halogard_operations::pausing;
 use halogard_operations::resync::{self, PairFilter, ResyncKind, WaitingFilter};
 use halogard_operations::status::{StatusQuestion, Verdict, status, waiting};
 use halogard_operations::waiting::WaitingCause;
+use halogard_operations::webhooks;
 use halogard_sqlite::Store;
 use tempfile::TempDir;
 
@@ -57,22 +59,29 @@ impl UsedStore {
 
     async fn new() -> Self {
         let used = Self::unused();
-        let (policy, none) = (policy(), Revision::default());
+        used.apply(&policy()).await;
+        let polled_at = before(1).as_millis();
+        let set = used.store.set_value(keys::LAST_COMPLETE_POLL_AT, polled_at);
+        set.await.unwrap();
+        used
+    }
+
+    /// Puts `policy` in force, as a worker does.
+    async fn apply(&self, policy: &Policy) {
         let fingerprint = policy.fingerprint();
         let key = AppliedPolicy::key(fingerprint);
         let applied = AppliedPolicy {
-            policy: Some(policy),
+            policy: Some(policy.clone()),
         };
-        let saved = used.store.save_record(key.as_str(), &applied, none).await;
-        saved.unwrap();
+        let update = self
+            .store
+            .update_record(key.as_str(), |record: &mut AppliedPolicy| {
+                *record = applied.clone();
+            });
+        update.await.unwrap();
         let fingerprint = i64::from_ne_bytes(fingerprint.to_ne_bytes());
-        for (key, value) in [
-            (keys::APPLIED_POLICY, fingerprint),
-            (keys::LAST_COMPLETE_POLL_AT, before(1).as_millis()),
-        ] {
-            used.store.set_value(key, value).await.unwrap();
-        }
-        used
+        let set = self.store.set_value(keys::APPLIED_POLICY, fingerprint);
+        set.await.unwrap();
     }
 
     async fn save(&self, link: &Link) {
@@ -559,6 +568,84 @@ async fn an_alert_that_lost_its_ticket_is_looked_at_when_every_worker_knows_of_i
         assert_eq!(visible.len(), usize::from(at_once), "{age} s ago");
         assert_eq!(used.store.depth(Lane::Urgent).await.unwrap(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_deleted_site_that_the_config_names_is_a_finding_and_a_changed_one_is_listed() {
+    let used = UsedStore::new().await;
+    let mut policy = policy();
+    let environment = EnvironmentId::new(8801);
+    let mapping = policy.environments.get_mut(&environment).unwrap();
+    mapping.site = Some(SiteId::new(21));
+    let mut reports = SiteReports::default();
+    for (change, expected) in [
+        (SiteChange::Updated, None),
+        (SiteChange::Deleted, Some("site 21 was deleted")),
+        (SiteChange::Created, None),
+    ] {
+        let site = SiteId::new(21);
+        let at = before(30);
+        reports.record(SiteReport { site, change, at }, &policy);
+        used.apply(&policy).await;
+        let stored = used.store.load_record::<SiteReports>(&Singleton).await;
+        let revision = stored.unwrap().revision;
+        let saved = used.store.save_record(&Singleton, &reports, revision).await;
+        saved.unwrap();
+        let answer = status(&used.store, QUESTION).await.unwrap();
+        let mut findings = answer.findings.iter().map(|it| &it.what);
+        let finding = findings.find(|it| it.contains("site 21"));
+        match expected {
+            Some(expected) => assert!(finding.unwrap().contains(expected), "{finding:?}"),
+            None => {
+                assert_eq!(finding, None);
+                let mut changes = answer.changes.iter();
+                assert!(changes.any(|it| it.what.contains("site 21")), "{change:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn changes_are_counted_by_what_announced_them_first() {
+    let used = UsedStore::new().await;
+    let day = 24 * 3600;
+    for (id, entries) in [
+        // Two entries of one time are one change; what is older than a week, and other causes, do not count.
+        (
+            1,
+            vec![
+                ("webhook", 60),
+                ("webhook", 60),
+                ("sweep", 8 * day),
+                ("poll", 60),
+            ],
+        ),
+        (
+            2,
+            vec![("webhook", 3600), ("sweep", day), ("webhook", 2 * day)],
+        ),
+        (3, vec![]),
+    ] {
+        let link = linked(id, "new", 1);
+        let entries: Vec<JournalEntry> = entries
+            .into_iter()
+            .map(|(cause, age)| JournalEntry {
+                at: before(age),
+                alert: Some(link.alert),
+                ticket: link.ticket,
+                event: "closed".to_owned(),
+                cause: cause.to_owned(),
+                detail: None,
+            })
+            .collect();
+        let saved = used.store.save(&link, &entries, Revision::default()).await;
+        saved.unwrap();
+    }
+    let counted = webhooks::acted_on(&used.store, NOW).await.unwrap();
+    assert_eq!((counted.announced, counted.found_by_sweep), (3, 1));
+    assert_eq!(counted.unannounced_percent(), Some(25));
+    let none = webhooks::ActedOn::default();
+    assert_eq!(none.unannounced_percent(), None);
 }
 
 #[tokio::test]

@@ -11,7 +11,9 @@ use halogard_domain::config_history::{ConfigInForce, ConfigText, ConfigVersion, 
 use halogard_domain::contact::{ContactFailure, VendorContact, VendorContacts};
 use halogard_domain::continuity::{Completeness, Rival, StoreContinuity};
 use halogard_domain::dialect::{DialectReport, FactReading, REFERENCE, Seen};
-use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TeamId, TicketId};
+use halogard_domain::ids::{
+    AlertId, EnvironmentId, LaunchpointId, RunId, SiteId, TeamId, TicketId,
+};
 use halogard_domain::key::{Installation, InstallationId, KeySecret};
 use halogard_domain::missing::MissingTickets;
 use halogard_domain::notify::{CauseRecord, NoticeDelivery, NoticeLog, NotifyChannel};
@@ -19,6 +21,7 @@ use halogard_domain::pause::{Pause, PauseScope, Pauses};
 use halogard_domain::policy::{AppliedPolicy, Mode, Policy};
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{BlockedStart, RunEnd, RunInFlight, RunMark, RunTarget, Runs};
+use halogard_domain::site_reports::{SiteChange, SiteReport, SiteReports};
 use halogard_domain::start::CustomerStarts;
 use halogard_domain::storm::{MEMBERS_MAX, StormKey, StormPolicy, Storms};
 use halogard_domain::sweep_cursor::{
@@ -72,6 +75,7 @@ macro_rules! for_every_type {
         let bench = $case::<_, StoreContinuity>(bench).await;
         let bench = $case::<_, DialectReport>(bench).await;
         let bench = $case::<_, WebhookSamples>(bench).await;
+        let bench = $case::<_, SiteReports>(bench).await;
         let bench = $case::<_, VendorContacts>(bench).await;
         let bench = $case::<_, Pauses>(bench).await;
         let bench = $case::<_, AuditDay>(bench).await;
@@ -270,6 +274,29 @@ impl SampleRecord for WebhookSamples {
             samples.keep_first(kind, sample);
         }
         samples
+    }
+}
+
+impl SampleRecord for SiteReports {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, _now: Timestamp) -> Self {
+        let changes = [
+            SiteChange::Created,
+            SiteChange::Updated,
+            SiteChange::Deleted,
+        ];
+        let reports = changes.into_iter().zip(u64::from(number)..);
+        let reports = reports.map(|(change, site)| SiteReport {
+            site: SiteId::new(site),
+            change,
+            at: at(number.into()),
+        });
+        Self {
+            reports: reports.collect(),
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Pairs: alerts and tickets that are reconciled, and webhooks that are recorded.
 
-use halogard_domain::Ticket;
-use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::ids::{AlertId, SiteId, TicketId};
 use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::record::Singleton;
+use halogard_domain::site_reports::{SiteChange, SiteReport, SiteReports};
 use halogard_domain::webhook_sample::{WebhookSample, WebhookSamples};
+use halogard_domain::{Ticket, Timestamp};
 use tracing::info;
 
 use super::disposition::{Dispatched, Disposition};
@@ -70,9 +71,8 @@ impl Dispatch for PairWork {
                             .await;
                     }
                     Ok(None) => reconciler.record_notification(notification).await,
-                    Err(error) => Err(error),
+                    Err(error) => Err(error.into()),
                 }
-                .map_err(ReconcileError::from)
             }
             Message::KeepWebhookSample { kind, members, .. } => {
                 reconciler.keep_webhook_sample(kind, members).await
@@ -179,11 +179,15 @@ impl<E: Env> Reconciler<E> {
     }
 
     /// Records a webhook that concerns no ticket.
-    async fn record_notification(&self, notification: &Notification) -> Result<Outcome, PortError> {
+    async fn record_notification(
+        &self,
+        notification: &Notification,
+    ) -> Result<Outcome, ReconcileError> {
         let now = self.clock.now();
         if self.store.is_known(notification, now).await? {
             return Ok(Outcome::Duplicate);
         }
+        self.record_site_report(notification, now).await?;
         let outcome = Outcome::NotificationRecorded;
         let entry = JournalEntry {
             at: now,
@@ -196,6 +200,30 @@ impl<E: Env> Reconciler<E> {
         self.store.append(&[entry]).await?;
         self.store.record(notification, now).await?;
         Ok(outcome)
+    }
+
+    /// Records what `notification` reports about a site, if the config names it.
+    async fn record_site_report(
+        &self,
+        notification: &Notification,
+        now: Timestamp,
+    ) -> Result<(), ReconcileError> {
+        let change = SiteChange::of_kind(&notification.kind);
+        let (Some(change), Some(site)) = (change, notification.object) else {
+            return Ok(());
+        };
+        let report = SiteReport {
+            site: SiteId::new(site),
+            change,
+            at: now,
+        };
+        let policy = self.policy();
+        self.store
+            .update_record(&Singleton, |reports: &mut SiteReports| {
+                reports.record(report.clone(), &policy);
+            })
+            .await?;
+        Ok(())
     }
 
     /// Keeps the form of a webhook if it is the first of its kind.

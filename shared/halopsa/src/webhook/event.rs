@@ -98,3 +98,23 @@ impl EventKind {
         matches!(self, Self::TicketChanged | Self::NewTicketLogged)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use halogard_domain::site_reports::SiteChange;
+
+    use super::*;
+
+    #[test]
+    fn the_kinds_of_a_site_are_those_that_reports_of_sites_know() {
+        for (kind, change) in [
+            (EventKind::SiteCreated, Some(SiteChange::Created)),
+            (EventKind::SiteUpdated, Some(SiteChange::Updated)),
+            (EventKind::SiteDeleted, Some(SiteChange::Deleted)),
+            (EventKind::UserDeleted, None),
+            (EventKind::TicketChanged, None),
+        ] {
+            assert_eq!(SiteChange::of_kind(kind.as_str()), change, "{kind:?}");
+        }
+    }
+}

@@ -9,6 +9,7 @@ use halogard_domain::key::Installation;
 use halogard_domain::notify::{NoticeLog, NotifyChannel};
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::FAILURES_MAX;
+use halogard_domain::site_reports::{SiteChange, SiteReports};
 use halogard_domain::{Policy, Timestamp};
 
 use super::pairs::PairsRead;
@@ -214,6 +215,24 @@ async fn findings(
                 .to_owned(),
             remedy: "nothing but wait: sweeps go on by themselves",
         });
+    }
+    if let Some(policy) = policy {
+        let sites = store.load_record::<SiteReports>(&Singleton).await?.value;
+        let named = sites.named(policy);
+        let deleted = named.filter(|(report, _)| report.change == SiteChange::Deleted);
+        findings.extend(deleted.map(|(report, environments)| {
+            let environments: Vec<String> = environments.iter().map(ToString::to_string).collect();
+            StatusFinding {
+                cause: "site_deleted",
+                what: format!(
+                    "HaloPSA reported at {} that site {} was deleted, where tickets of environment {} are opened",
+                    Moment(report.at),
+                    report.site,
+                    environments.join(", ")
+                ),
+                remedy: "name another `site` in the config, or none; `halogard doctor --only halopsa.site` lists them",
+            }
+        }));
     }
     let mut reported = pairs.reported_tickets.iter();
     if let Some((alert, ticket)) = reported.next() {

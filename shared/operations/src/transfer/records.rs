@@ -17,6 +17,7 @@ use halogard_domain::pause::Pauses;
 use halogard_domain::policy::AppliedPolicy;
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{RunTarget, Runs};
+use halogard_domain::site_reports::SiteReports;
 use halogard_domain::start::CustomerStarts;
 use halogard_domain::storm::{StormKey, Storms};
 use halogard_domain::sweep_cursor::SweepCursor;
@@ -47,6 +48,7 @@ macro_rules! with_singletons {
             NoticeLog,
             ConfigInForce,
             CustomerStarts,
+            SiteReports,
             WebhookSamples
         )
     };
