@@ -67,8 +67,15 @@ pub fn with_customers(text: &str, entries: &CustomerEntries) -> Result<String, E
     for entry in entries.mapped.iter().filter(|entry| entry.is_shared) {
         say_shared(&mut file, entry.client)?;
     }
+    let mut at_end = String::new();
     if !entries.mapped.is_empty() {
-        add_mapped(&mut file, &entries.mapped)?;
+        if file.contains_key("environments") && !ends_with_customers(text) {
+            add_mapped(&mut file, &entries.mapped)?;
+        } else {
+            let mut section = DocumentMut::new();
+            add_mapped(&mut section, &entries.mapped)?;
+            at_end = section.to_string();
+        }
     }
     if !entries.ignored.is_empty() {
         let ignored = file.entry("ignore").or_insert_with(|| value(Array::new()));
@@ -77,7 +84,31 @@ pub fn with_customers(text: &str, entries: &CustomerEntries) -> Result<String, E
             ignored.push(number(environment.get()));
         }
     }
-    Ok(file.to_string())
+    Ok(appended(file.to_string(), &at_end))
+}
+
+/// Whether the last table of `text` is a customer. Comments after it belong to it.
+fn ends_with_customers(text: &str) -> bool {
+    let mut headings = text.lines().filter(|line| line.starts_with('['));
+    let last = headings.next_back();
+    last.is_some_and(|heading| heading.starts_with("[[environments]]"))
+}
+
+/// `text` and `section` after it: after the comments at its end as well, which may be commented keys of the table
+/// before them.
+fn appended(mut text: String, section: &str) -> String {
+    let section = section.trim_start_matches('\n');
+    if section.is_empty() {
+        return text;
+    }
+    if !text.is_empty() {
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    text.push_str(section);
+    text
 }
 
 /// `text` with these settings in `[settings]`, by their names in the file; existing ones are replaced.
@@ -87,9 +118,14 @@ pub fn with_customers(text: &str, entries: &CustomerEntries) -> Result<String, E
 /// [`EditError`] when `text` is not a config file.
 pub fn with_settings(text: &str, settings: &[(String, String)]) -> Result<String, EditError> {
     let mut file: DocumentMut = text.parse()?;
-    let table = file
-        .entry("settings")
-        .or_insert_with(|| Item::Table(Table::new()));
+    let Some(table) = file.get_mut("settings") else {
+        let values = settings
+            .iter()
+            .map(|(name, text)| (name.as_str(), value(text.as_str())));
+        let mut section = DocumentMut::new();
+        section.insert("settings", Item::Table(Table::from_iter(values)));
+        return Ok(appended(file.to_string(), &section.to_string()));
+    };
     let table = table
         .as_table_like_mut()
         .ok_or(EditError::NoTable("settings"))?;

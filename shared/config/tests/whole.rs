@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use halogard_config::{
-    CustomerEntries, CustomerEntry, LoadError, load, parse, starter, with_customers,
+    CustomerEntries, CustomerEntry, LoadError, load, parse, starter, starter_without_customers,
+    with_customers, with_settings,
 };
 use halogard_domain::Retention;
 use halogard_domain::ids::{
@@ -347,6 +348,52 @@ fn records_are_kept_for_a_year_unless_the_table_says_otherwise() {
     assert_eq!((shorter.links, shorter.journal), (days(90), days(90)));
     let longer = retention("[retention]\nlinks_days = 730");
     assert_eq!((longer.links, longer.journal), (days(730), days(365)));
+}
+
+/// What is added to a file stands after everything that is there: commented keys at its end go on belonging to the
+/// table before them.
+#[test]
+fn new_tables_stand_after_the_comments_at_the_end() {
+    let entry = CustomerEntry {
+        environment: EnvironmentId::new(8803),
+        client: HaloClientId::new(19),
+        names: None,
+        site: None,
+        template: None,
+        groups: [].into(),
+        is_shared: false,
+        tickets_for: None,
+    };
+    let entries = CustomerEntries {
+        mapped: vec![entry],
+        ignored: Vec::new(),
+    };
+    let settings = [("halopsa_url".to_owned(), "https://psa.example".to_owned())];
+    let minimal = "[templates.default]\nticket_type = 5\n#closing_technician = 7\n";
+    let customer = "[[environments]]\nenvironment = 8801\nclient = 17\n#site = 21\n";
+    for mode in [Mode::Managed, Mode::Native, Mode::Observe] {
+        let starter = starter_without_customers(mode);
+        for before in [starter.as_str(), minimal, customer, "", "# nothing"] {
+            let after = with_customers(before, &entries).unwrap();
+            let added = after
+                .strip_prefix(before)
+                .unwrap_or_else(|| panic!("{after}"));
+            assert!(added.contains("environment = 8803"), "{after}");
+            let after = with_settings(before, &settings).unwrap();
+            let is_there = before.lines().any(|line| line == "[settings]");
+            assert!(is_there || after.starts_with(before), "{after}");
+        }
+    }
+    // The keys that are commented out can be taken into use.
+    let after = with_customers(minimal, &entries).unwrap();
+    let in_use = after.replace("#closing", "closing");
+    let file: toml_edit::DocumentMut = in_use.parse().unwrap();
+    assert_eq!(
+        file["templates"]["default"]["closing_technician"].as_integer(),
+        Some(7)
+    );
+    let after = with_customers(&after, &entries).unwrap();
+    assert_eq!(after.matches("[[environments]]").count(), 2, "{after}");
 }
 
 #[test]
