@@ -5,9 +5,11 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
-use halogard_app::ports::{Lane, Links as _, Records as _, WorkQueue as _};
+use halogard_app::ports::{Lane, Links as _, NamedValues as _, Records as _, WorkQueue as _};
+use halogard_domain::Timestamp;
 use halogard_domain::pause::{PauseScope, Pauses};
 use halogard_domain::record::Singleton;
 use halogard_domain::start::CustomerStarts;
@@ -57,7 +59,7 @@ async fn everything_that_was_exported_is_there_after_an_import() {
     let (from, _one) = filled_store().await;
     let text = exported(&from).await;
     let (to, _other) = empty_store();
-    let done = import(&to, text.as_bytes(), NOW).await.unwrap();
+    let done = import(&to, Cursor::new(&text), NOW).await.unwrap();
     assert_eq!((done.pairs, done.queued), (40, 30), "{done:?}");
     assert_eq!(moved_lines(&exported(&to).await), moved_lines(&text));
     // Work is derived anew, and waits until an operator resumes.
@@ -71,27 +73,46 @@ async fn everything_that_was_exported_is_there_after_an_import() {
     assert_eq!(starts.value.began.get(&8801.into()), Some(&before(7200)));
 }
 
-/// An import that ends after any line is repeated, and leads to the same store.
+/// What an import that was killed after some of the lines has left is completed by the same import.
 #[tokio::test]
 async fn an_import_that_is_killed_anywhere_is_repeated() {
     let (from, _one) = filled_store().await;
     let text = exported(&from).await;
     let lines: Vec<&str> = text.lines().collect();
-    for kept in (1..lines.len()).step_by(4).chain([lines.len() - 1]) {
+    for kept in (1..lines.len()).step_by(4) {
         let (to, _other) = empty_store();
-        let part = lines[..kept].join("\n") + "\n";
-        let cut = import(&to, part.as_bytes(), NOW).await;
-        assert!(
-            matches!(cut, Err(TransferError::Truncated { .. })),
-            "{cut:?}"
-        );
-        import(&to, text.as_bytes(), NOW).await.unwrap();
+        let end = format!("{{\"port\":\"end\",\"lines\":{kept}}}\n");
+        let part = lines[..kept].join("\n") + "\n" + &end;
+        import(&to, Cursor::new(&part), NOW).await.unwrap();
+        let time = NOW.as_millis();
+        to.set_value("import_under_way", time).await.unwrap();
+        import(&to, Cursor::new(&text), NOW).await.unwrap();
         assert_eq!(
             moved_lines(&exported(&to).await),
             moved_lines(&text),
             "{kept}"
         );
     }
+}
+
+/// A file that ends early, at any line or within one, leaves the store as empty as it was: another export is
+/// imported after it.
+#[tokio::test]
+async fn an_export_that_was_cut_is_refused_before_anything_is_stored() {
+    let (from, _one) = filled_store().await;
+    let text = exported(&from).await;
+    let mut whole = Vec::new();
+    let later = Timestamp::from_millis(NOW.as_millis() + 60_000);
+    export(&from, &mut whole, later).await.unwrap();
+    let (to, _other) = empty_store();
+    let empty = exported(&to).await;
+    for kept in (1..text.len()).step_by(text.len() / 37) {
+        let cut = import(&to, Cursor::new(&text.as_bytes()[..kept]), NOW).await;
+        assert!(cut.is_err(), "{kept} bytes: {cut:?}");
+        assert_eq!(exported(&to).await, empty, "{kept} bytes");
+    }
+    import(&to, Cursor::new(whole), later).await.unwrap();
+    assert_eq!(moved_lines(&exported(&to).await), moved_lines(&text));
 }
 
 #[tokio::test]
@@ -104,7 +125,7 @@ async fn what_is_no_whole_export_or_meets_a_used_store_is_refused() {
         ("{\"port\":\"end\",\"lines\":0}\n", 1),
     ] {
         let (to, _other) = empty_store();
-        let refused = import(&to, odd.as_bytes(), NOW).await;
+        let refused = import(&to, Cursor::new(odd), NOW).await;
         assert!(
             matches!(refused, Err(TransferError::Line { number: at, .. }) if at == number),
             "{refused:?}"
@@ -114,7 +135,7 @@ async fn what_is_no_whole_export_or_meets_a_used_store_is_refused() {
     let (to, _other) = empty_store();
     let mut lines: Vec<&str> = text.lines().collect();
     lines.remove(lines.len() / 2);
-    let refused = import(&to, (lines.join("\n") + "\n").as_bytes(), NOW).await;
+    let refused = import(&to, Cursor::new(lines.join("\n") + "\n"), NOW).await;
     assert!(
         matches!(refused, Err(TransferError::Line { .. })),
         "{refused:?}"
@@ -122,7 +143,7 @@ async fn what_is_no_whole_export_or_meets_a_used_store_is_refused() {
     // A store in use stays as it is.
     let (used, _used) = filled_store().await;
     let before = exported(&used).await;
-    let refused = import(&used, text.as_bytes(), NOW).await;
+    let refused = import(&used, Cursor::new(&text), NOW).await;
     assert!(
         matches!(refused, Err(TransferError::NotEmpty)),
         "{refused:?}"

@@ -1,6 +1,6 @@
 //! `import`.
 
-use std::io::BufRead;
+use std::io::{BufRead, Seek};
 
 use halogard_app::Store;
 use halogard_app::ports::{
@@ -32,17 +32,22 @@ const PAUSE_REASON: &str =
     "imported: stop the former installation, `halogard verify`, then `halogard resume`";
 
 /// Reads an export from `file` into `store`, which must be empty, or hold what an interrupted import of the
-/// same export has left. Everything is paused from the beginning on, and stays so.
+/// same export has left. The file is read to its end before anything is stored. Everything is paused from the
+/// beginning on, and stays so.
 ///
 /// # Errors
 ///
-/// The file is not an export, or the store failed or is in use. The same import can be repeated.
-pub async fn import(
-    store: &impl Store,
-    file: impl BufRead + Send,
+/// The file is no whole export, and nothing was stored; or the store failed or is in use. The same import can be
+/// repeated.
+pub async fn import<S: Store>(
+    store: &S,
+    file: impl BufRead + Seek + Send,
     now: Timestamp,
 ) -> Result<Transferred, TransferError> {
     let mut lines = LineReader { file, read: 0 };
+    check::<S>(&mut lines).await?;
+    lines.file.rewind()?;
+    lines.read = 0;
     let at = begin(store, lines.next()?, now).await?;
     let mut done = Transferred {
         exported_at: Some(Timestamp::from_millis(at).into()),
@@ -103,6 +108,53 @@ pub async fn import(
     Ok(done)
 }
 
+/// Reads the export in `lines` to its end, and stores nothing.
+async fn check<S: Store>(lines: &mut LineReader<impl BufRead + Send>) -> Result<(), TransferError> {
+    time_of(lines.next()?.as_ref())?;
+    loop {
+        let Some(line) = lines.next()? else {
+            return Err(TransferError::Truncated { lines: lines.read });
+        };
+        match line {
+            TransferLine::Header { .. } => return Err(lines.odd("it is a second header")),
+            TransferLine::Records {
+                partition,
+                key,
+                body,
+            } => {
+                if !put::<S>(None, &partition, &key, &body).await? {
+                    return Err(lines.odd("its record is of unknown form"));
+                }
+            }
+            TransferLine::Values { .. }
+            | TransferLine::AlertIndex { .. }
+            | TransferLine::Links { .. } => {}
+            TransferLine::End { lines: before } if before + 1 == lines.read => break,
+            TransferLine::End { .. } => return Err(lines.odd("lines are missing before it")),
+        }
+    }
+    match lines.next()? {
+        None => Ok(()),
+        Some(_) => Err(lines.odd("the export ended before it")),
+    }
+}
+
+/// The time that the first line of an export gives, which names it.
+fn time_of(header: Option<&TransferLine>) -> Result<i64, TransferError> {
+    let odd = |reason: String| TransferError::Line { number: 1, reason };
+    match header {
+        Some(TransferLine::Header {
+            format_version: FORMAT_VERSION,
+            at,
+            ..
+        }) => Ok(*at),
+        Some(TransferLine::Header { format_version, .. }) => Err(odd(format!(
+            "its form is {format_version}, and this version reads form {FORMAT_VERSION}"
+        ))),
+        _ => Err(odd("it is not a header".to_owned())),
+    }
+}
+
 /// Begins the import of the export that `header` names, if the store is empty or this export's; returns the
 /// export's time.
 async fn begin(
@@ -110,20 +162,7 @@ async fn begin(
     header: Option<TransferLine>,
     now: Timestamp,
 ) -> Result<i64, TransferError> {
-    let odd = |reason: String| TransferError::Line { number: 1, reason };
-    let at = match header {
-        Some(TransferLine::Header {
-            format_version: FORMAT_VERSION,
-            at,
-            ..
-        }) => at,
-        Some(TransferLine::Header { format_version, .. }) => {
-            return Err(odd(format!(
-                "its form is {format_version}, and this version reads form {FORMAT_VERSION}"
-            )));
-        }
-        _ => return Err(odd("it is not a header".to_owned())),
-    };
+    let at = time_of(header.as_ref())?;
     if store.value(UNDER_WAY).await? != Some(at) {
         let installation = store.load_record::<Installation>(&Singleton).await?.value;
         let first = store.list(LinkFilter::All, None, 1).await?;
@@ -133,7 +172,7 @@ async fn begin(
         store.set_value(UNDER_WAY, at).await?;
     }
     let paused = serde_json::to_value(paused(Pauses::default(), now)).unwrap_or_default();
-    put(store, Pauses::PARTITION, "", &paused).await?;
+    put(Some(store), Pauses::PARTITION, "", &paused).await?;
     Ok(at)
 }
 
@@ -165,7 +204,7 @@ async fn put_record(
             return Ok(false);
         };
         let paused = serde_json::to_value(paused(pauses, now)).unwrap_or_default();
-        return put(store, partition, key, &paused).await;
+        return put(Some(store), partition, key, &paused).await;
     }
     if partition == AppliedPolicy::PARTITION {
         // Links expire by the ages that it names.
@@ -174,7 +213,7 @@ async fn put_record(
             store.set_retention(policy.retention);
         }
     }
-    put(store, partition, key, body).await
+    put(Some(store), partition, key, body).await
 }
 
 /// Stores a link and its journal, as far as an interrupted import has not.

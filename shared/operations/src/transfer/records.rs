@@ -150,9 +150,10 @@ pub fn moved_partitions() -> BTreeSet<&'static str> {
     partitions
 }
 
-/// Stores the record `body` of the type `partition` under `key`; `false` when there is no such type or key.
-pub(super) async fn put(
-    store: &impl Store,
+/// Stores the record `body` of the type `partition` under `key`; `false` when there is no such type or key. Without
+/// a store it says only that.
+pub(super) async fn put<S: Store>(
+    store: Option<&S>,
     partition: &str,
     key: &str,
     body: &Value,
@@ -186,15 +187,17 @@ pub(super) async fn put(
 
 /// Replaces a record; `false` when it has another form.
 async fn replace<T: Record + PartialEq>(
-    store: &impl Records,
+    store: Option<&impl Records>,
     key: &T::Key,
     body: &Value,
 ) -> Result<bool, TransferError> {
     let Ok(record) = serde_json::from_value::<T>(body.clone()) else {
         return Ok(false);
     };
-    store
-        .update_record(key, |stored: &mut T| stored.clone_from(&record))
-        .await?;
+    if let Some(store) = store {
+        store
+            .update_record(key, |stored: &mut T| stored.clone_from(&record))
+            .await?;
+    }
     Ok(true)
 }
