@@ -1,6 +1,5 @@
 //! Recovery: claims of a process that died, and a store that is older than HaloPSA's tickets.
 
-use halogard_domain::Timestamp;
 use halogard_domain::continuity::StoreContinuity;
 use halogard_domain::ids::TicketId;
 use halogard_domain::key::{Reference, UnverifiedKey};
@@ -8,6 +7,7 @@ use halogard_domain::link::Claim;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::record::Singleton;
 use halogard_domain::ticket::NoteAuthor;
+use halogard_domain::{Policy, Timestamp};
 use tracing::warn;
 
 use crate::env::Env;
@@ -165,7 +165,7 @@ impl<E: Env> Reconciler<E> {
             None
         } else {
             let entry = opening.map(|note| note.text).unwrap_or_default();
-            self.key_in_texts(listing.id, entry).await?
+            self.keyed_by_texts(listing.id, &entry).await?
         };
         if found.is_none() {
             self.examined.is_new(listing.id, state);
@@ -173,36 +173,35 @@ impl<E: Env> Reconciler<E> {
         Ok(found)
     }
 
-    /// The key in the texts of a ticket, one of which is `entry`.
-    async fn key_in_texts(
+    /// The ticket `id` with the key that its texts show, or else its title; `entry` is the one that opened it.
+    async fn keyed_by_texts(
         &self,
         id: TicketId,
-        entry: String,
+        entry: &str,
     ) -> Result<Option<KeyedTicket>, ReconcileError> {
-        let Some(TicketTexts {
-            ticket,
-            details,
-            fields,
-        }) = self.desk.read_texts(id).await?
-        else {
+        let Some(texts) = self.desk.read_texts(id).await? else {
             return Ok(None);
         };
+        let secret = self.key_secret().await?;
         let policy = self.policy();
-        let mut keys = Vec::new();
-        for prefix in policy.prefixes() {
-            keys.extend(UnverifiedKey::all_in(&ticket.summary, prefix));
-            keys.extend(
-                fields
-                    .iter()
-                    .filter_map(|it| UnverifiedKey::parse(it, prefix)),
-            );
-            for text in details.iter().chain([&entry]) {
-                let references = Reference::all_in(text, prefix).into_iter();
-                keys.extend(references.map(|reference| reference.key));
-            }
-        }
-        let key = self.key_secret().await?.choose(keys);
+        let written = secret.choose(keys_in_texts(&texts, entry, &policy));
+        let title = &texts.ticket.summary;
+        let key = written.or_else(|| secret.choose_in(title, policy.prefixes()));
+        let ticket = texts.ticket;
         Ok(key.map(|key| KeyedTicket { ticket, key }))
+    }
+
+    /// The key in the texts of the ticket `id`, one of which is `entry`; whatever its title shows.
+    pub(crate) async fn key_in_texts(
+        &self,
+        id: TicketId,
+        entry: &str,
+    ) -> Result<Option<UnverifiedKey>, ReconcileError> {
+        let Some(texts) = self.desk.read_texts(id).await? else {
+            return Ok(None);
+        };
+        let keys = keys_in_texts(&texts, entry, &self.policy());
+        Ok(self.key_secret().await?.choose(keys))
     }
 
     /// Applies `change` to what is known about the store's age; returns the result. Saves only a difference.
@@ -243,4 +242,22 @@ impl<E: Env> Reconciler<E> {
         }
         Ok(stored)
     }
+}
+
+/// The keys in `entry`, which opened a ticket, and then those in the texts of the ticket, which people edit.
+fn keys_in_texts(texts: &TicketTexts, entry: &str, policy: &Policy) -> Vec<UnverifiedKey> {
+    let mut keys = keys_in(entry, policy);
+    keys.extend(texts.details.iter().flat_map(|text| keys_in(text, policy)));
+    for prefix in policy.prefixes() {
+        let fields = texts.fields.iter();
+        keys.extend(fields.filter_map(|it| UnverifiedKey::parse(it, prefix)));
+    }
+    keys
+}
+
+/// The keys of the references in a text, the last one first: ours stands at the end, after what the alert says.
+pub(crate) fn keys_in(text: &str, policy: &Policy) -> Vec<UnverifiedKey> {
+    let prefixes = policy.prefixes();
+    let references = prefixes.flat_map(|prefix| Reference::all_in(text, prefix).into_iter().rev());
+    references.map(|reference| reference.key).collect()
 }

@@ -282,6 +282,59 @@ async fn a_new_store_adopts_what_our_application_opened_and_sets_the_rest_aside(
 }
 
 #[tokio::test]
+async fn a_pasted_key_takes_no_ticket_from_the_alert_that_its_opening_entry_names() {
+    let signed = |id: u64| {
+        secret().sign(LinkKey {
+            prefix: "LG".into(),
+            alert: AlertId::new(id),
+            recurrence: 1,
+        })
+    };
+    // The first of the two alerts has a ticket into whose title the key of the other was pasted, in a lost store and
+    // in a restored one, beside its own key or in its place. The other alert's ticket is older or newer.
+    for (is_lost, own) in [(true, 4001), (true, 4009), (false, 4001), (false, 4009)] {
+        for keeps_own in [true, false] {
+            let what = format!("lost: {is_lost}, {own}, keeps its own: {keeps_own}");
+            let bench = Bench::new();
+            if !is_lost {
+                bench.reconciler.sweep_tickets().await.unwrap();
+                bench.reconciler.recover_claims().await.unwrap();
+            }
+            bench.reconciler.liongard.show(6);
+            let shown = |text: String| match is_lost {
+                true => text[..text.len() - 7].to_owned() + "abcdef]",
+                false => text,
+            };
+            let [first, second] = [1, 2].map(|id| shown(signed(id).marker()));
+            let pasted = if keeps_own {
+                format!("see {second} / {first} Disk")
+            } else {
+                format!("{second} Disk")
+            };
+            list(
+                &bench,
+                &[
+                    copy(own, 1, &pasted),
+                    copy(4005, 2, &format!("{second} Disk")),
+                ],
+            );
+            for (ticket, marker) in [(own, &first), (4005, &second)] {
+                let ticket = TicketId::new(ticket);
+                opened_by(&bench, ticket, NoteAuthor::Halogard);
+                let key = marker.trim_matches(['[', ']']);
+                let entry = format!("Disk is full Halogard {key}");
+                let desk = &bench.reconciler.desk;
+                desk.entries.lock().unwrap().insert(ticket, entry);
+            }
+            sweep(&bench).await;
+            let ticket = async |alert| stored(&bench, alert).await.and_then(|it| it.ticket);
+            assert_eq!(ticket(1).await, Some(TicketId::new(own)), "{what}");
+            assert_eq!(ticket(2).await, Some(TicketId::new(4005)), "{what}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn findings_are_counted_while_the_store_is_behind() {
     let bench = Bench::swept().await;
     bench.reconciler.sync_cycle().await;

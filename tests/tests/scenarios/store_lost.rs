@@ -344,3 +344,65 @@ async fn a_restored_store_finds_the_own_alert_of_a_ticket_into_which_a_known_one
         assert_eq!(linked, [ticket, ticket], "{webhook_delivery:?}");
     }
 }
+
+/// A technician pastes the key of `theirs` into the title of the ticket of `ours`, before its own key or in its
+/// place; the store is lost, and no alert may get a second ticket.
+async fn paste_a_key(loss: Loss, keeps_own: bool, ours_is_newer: bool) {
+    let mut bundle = Scenario::start(Setup {
+        level: Level::INFO,
+        ..Setup::managed()
+    })
+    .await;
+    bundle.run_until_quiet().await;
+    bundle.run_for(Duration::from_secs(600)).await;
+    let backup = bundle.back_up().await;
+    let first = bundle.raise(0, "MFA Disabled");
+    bundle.run_for(Duration::from_secs(60)).await;
+    let second = bundle.raise(0, "Domain administrator added");
+    bundle.run_for(Duration::from_secs(400)).await;
+    let (ours, theirs) = if ours_is_newer {
+        (second, first)
+    } else {
+        (first, second)
+    };
+    let title = |alert| bundle.only_ticket(alert).summary;
+    let (own, other) = (title(ours), title(theirs));
+    let pasted = if keeps_own {
+        format!("see {other} / {own}")
+    } else {
+        other
+    };
+    let ticket = bundle.only_ticket(ours).id;
+    let change = TicketEdit {
+        summary: Some(pasted),
+        ..TicketEdit::default()
+    };
+    bundle.halo.change_ticket(ticket, DANA, change).unwrap();
+    bundle.run_for(Duration::from_secs(400)).await;
+    let opened = bundle.halo.tickets().len();
+    match loss {
+        Loss::Backup(_) | Loss::BackupOfAQuietDesk(_) => bundle.restore(&backup).await,
+        Loss::Deleted | Loss::DeletedWithoutSearch => bundle.lose_the_store().await,
+    }
+    bundle.run_for(Duration::from_secs(1800)).await;
+    assert_eq!(bundle.halo.tickets().len(), opened, "a second ticket");
+    let link = bundle.link(ours).await.unwrap();
+    assert_eq!(link.ticket.unwrap().get(), ticket.unsigned_abs());
+    let link = bundle.link(theirs).await.unwrap();
+    assert_ne!(link.ticket.unwrap().get(), ticket.unsigned_abs());
+}
+
+#[test]
+fn a_key_that_was_pasted_into_the_title_of_another_alerts_ticket_leads_to_no_second_one() {
+    let mut grid = CaseMatrix::new("a pasted key, and a store that is lost");
+    for loss in [Loss::Backup(0), Loss::Deleted] {
+        for keeps_own in [true, false] {
+            for ours_is_newer in [true, false] {
+                let label =
+                    format!("{loss:?}, keeps its own: {keeps_own}, is newer: {ours_is_newer}");
+                grid.case(&label, paste_a_key(loss, keeps_own, ours_is_newer));
+            }
+        }
+    }
+    grid.finish();
+}

@@ -1,9 +1,12 @@
 //! Linking a ticket that carries an alert's key, or reporting that it only claims to be the alert's.
 
+use std::collections::BTreeSet;
+
 use halogard_domain::adoption::{
     AdoptionVerdict, Candidate, Mismatch, OpenedBy, StoreHistory, judge, judge_native,
 };
 use halogard_domain::ids::{AlertId, HaloClientId, TicketId};
+use halogard_domain::key::UnverifiedKey;
 use halogard_domain::message::Cause;
 use halogard_domain::ticket::{Existence, NoteAuthor, TicketNote};
 use halogard_domain::{Policy, Ticket};
@@ -14,6 +17,7 @@ use crate::outcome::Action;
 use crate::ports::prelude::*;
 use crate::ports::{JournalEntry, KeyedTicket, PortError, Refusal};
 use crate::reconciler::Reconciler;
+use crate::recovery::keys_in;
 
 use super::steps::Next;
 use super::write_batcher::WriteBatcher;
@@ -39,6 +43,14 @@ pub(crate) enum Adoption {
     NotOurs,
     /// It only claims to be the alert's, which was reported.
     Reported(Action),
+}
+
+/// What asking one alert for a ticket led to.
+enum Claimed {
+    /// This became of the ticket.
+    Decided(Adoption),
+    /// The ticket is of the alert with this key.
+    OfAnother(UnverifiedKey),
 }
 
 impl Adoption {
@@ -73,7 +85,8 @@ impl<E: Env> Reconciler<E> {
         adopted.await.map(Some)
     }
 
-    /// Links `found` to its alert, or reports it as `reporting` says.
+    /// Links `found` to its alert, or reports it as `reporting` says. People paste keys into titles: where the
+    /// ticket turns out to be of another alert, that one is asked.
     pub(crate) async fn adopt(
         &self,
         found: &KeyedTicket,
@@ -82,6 +95,28 @@ impl<E: Env> Reconciler<E> {
         policy: &Policy,
         cause: &Cause,
     ) -> Result<Adoption, ReconcileError> {
+        let mut asked = BTreeSet::new();
+        let mut found = found.clone();
+        loop {
+            asked.insert(found.key.key.alert);
+            let claimed = self.adopt_as(&found, &asked, reporting, history, policy, cause);
+            match claimed.await? {
+                Claimed::Decided(adoption) => return Ok(adoption),
+                Claimed::OfAnother(key) => found.key = key,
+            }
+        }
+    }
+
+    /// The same under one of its keys. The alerts in `asked` are not asked again.
+    async fn adopt_as(
+        &self,
+        found: &KeyedTicket,
+        asked: &BTreeSet<AlertId>,
+        reporting: Reporting,
+        history: StoreHistory,
+        policy: &Policy,
+        cause: &Cause,
+    ) -> Result<Claimed, ReconcileError> {
         // Adopting writes nothing to HaloPSA.
         let batcher = WriteBatcher::new(1, 1);
         let key = &found.key.key;
@@ -89,7 +124,20 @@ impl<E: Env> Reconciler<E> {
             let mut session = self
                 .load_session(key.alert, policy, &batcher, cause)
                 .await?;
-            let outcome = match self.verdict(found, history, &mut session).await? {
+            let verdict = self.verdict(found, history, &mut session).await?;
+            let is_mismatch = matches!(verdict, AdoptionVerdict::NotOurs(_));
+            // A key without proof is worth no request, except in a new store; nor is what was reported before.
+            let has_weight = history == StoreHistory::New
+                || (reporting == Reporting::Now && self.key_secret().await?.verifies(&found.key));
+            let is_reported = session.link.reported_tickets.contains(&found.ticket.id);
+            let is_worth_a_look = !is_mismatch || (has_weight && !is_reported);
+            if is_worth_a_look {
+                let other = self.key_of_another(found, verdict, asked, &session).await?;
+                if let Some(other) = other {
+                    return Ok(Claimed::OfAnother(other));
+                }
+            }
+            let outcome = match verdict {
                 AdoptionVerdict::Ours => {
                     session.adopt(found);
                     session.record(self.clock.now(), Action::FoundByKey, None);
@@ -101,21 +149,64 @@ impl<E: Env> Reconciler<E> {
                     Adoption::Adopted(Action::FoundElsewhere)
                 }
                 AdoptionVerdict::NotOurs(_) if reporting == Reporting::Later => {
-                    return Ok(Adoption::NotOurs);
+                    return Ok(Claimed::Decided(Adoption::NotOurs));
                 }
                 AdoptionVerdict::NotOurs(why) if found.ticket.existence == Existence::Present => {
                     let reported = self.report_mismatch(found, why, &mut session).await?;
                     self.share_with_rival(found, reported, &mut session).await?;
                     reported
                 }
-                _ => return Ok(Adoption::Known),
+                _ => return Ok(Claimed::Decided(Adoption::Known)),
             };
             match self.save(&mut session).await {
                 Err(ReconcileError::Conflict) => {}
-                other => return other.map(|()| outcome),
+                other => return other.map(|()| Claimed::Decided(outcome)),
             }
         }
         Err(ReconcileError::Conflict)
+    }
+
+    /// The key of the alert for which our application opened `found`, if that is none of those in `asked`. The end of
+    /// the entry that opened it names it, or else its text. Reading them costs a request, so that is done only where
+    /// the title shows keys of several alerts, or one of an alert that has a ticket.
+    async fn key_of_another(
+        &self,
+        found: &KeyedTicket,
+        verdict: AdoptionVerdict,
+        asked: &BTreeSet<AlertId>,
+        session: &PairSession<'_>,
+    ) -> Result<Option<UnverifiedKey>, ReconcileError> {
+        let secret = self.key_secret().await?;
+        let id = found.ticket.id;
+        let title = &found.ticket.summary;
+        let prefixes = session.policy.prefixes();
+        let shown = prefixes.flat_map(|prefix| UnverifiedKey::all_in(title, prefix));
+        let others: Vec<_> = shown.filter(|it| !asked.contains(&it.key.alert)).collect();
+        let is_new = |key: &UnverifiedKey| !asked.contains(&key.key.alert);
+        match verdict {
+            AdoptionVerdict::Ours | AdoptionVerdict::Moved(_) => {
+                let entry = session.opening_entry.as_deref().unwrap_or_default();
+                let mut written = secret.choose(keys_in(entry, session.policy));
+                if written.is_none() && !others.is_empty() {
+                    written = self.key_in_texts(id, entry).await?;
+                }
+                Ok(written.filter(is_new))
+            }
+            AdoptionVerdict::NotOurs(Mismatch::HasTicket(_)) => {
+                let opening = self.opening_note(id).await?;
+                let is_ours = |note: &TicketNote| note.author == NoteAuthor::Halogard;
+                if !opening.as_ref().is_none_or(is_ours) {
+                    return Ok(None);
+                }
+                let entry = opening.map(|note| note.text).unwrap_or_default();
+                let written = self.key_in_texts(id, &entry).await?;
+                match written {
+                    Some(key) => Ok(Some(key).filter(is_new)),
+                    None => Ok(secret.choose(others)),
+                }
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Links the ticket that Liongard names for the alert, once HaloPSA shows that it can be the alert's;
@@ -175,21 +266,17 @@ impl<E: Env> Reconciler<E> {
                     None => return Ok(AdoptionVerdict::NotOurs(Mismatch::NoSuchAlert)),
                 },
                 AdoptionVerdict::AskWhoOpened => {
-                    candidate.opened_by = self.opened_by(&found.ticket).await?
+                    let opening = self.opening_note(found.ticket.id).await?;
+                    candidate.opened_by = match opening.as_ref().map(|note| &note.author) {
+                        Some(NoteAuthor::Halogard) => OpenedBy::Us,
+                        Some(_) => OpenedBy::Other,
+                        None => OpenedBy::NotShown,
+                    };
+                    session.opening_entry = opening.map(|note| note.text);
                 }
                 decided => return Ok(decided),
             }
         }
-    }
-
-    /// Who opened `ticket`.
-    async fn opened_by(&self, ticket: &Ticket) -> Result<OpenedBy, PortError> {
-        let opening = self.opening_note(ticket.id).await?;
-        Ok(match opening.map(|note| note.author) {
-            Some(NoteAuthor::Halogard) => OpenedBy::Us,
-            Some(_) => OpenedBy::Other,
-            None => OpenedBy::NotShown,
-        })
     }
 
     /// The entry that opened a ticket; `None` where HaloPSA does not show it.

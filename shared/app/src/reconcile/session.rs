@@ -36,6 +36,8 @@ pub(super) struct PairSession<'a> {
     pub(super) refusal: Option<PairOutcome>,
     /// Whether the alert was read from Liongard in this reconciliation.
     pub(super) has_read_alert: bool,
+    /// The text of the entry that opened the ticket which may be the pair's, once that was read.
+    pub(super) opening_entry: Option<String>,
     /// Journal entries that are not saved yet.
     pub(super) journal: Vec<JournalEntry>,
     /// What writes to HaloPSA led to that is not saved yet.
@@ -66,6 +68,7 @@ impl<E: Env> Reconciler<E> {
             actions: Vec::new(),
             refusal: None,
             has_read_alert: false,
+            opening_entry: None,
             journal: Vec::new(),
             results: Vec::new(),
         };

@@ -218,6 +218,8 @@ pub struct Desk {
     pub opens: Mutex<u32>,
     /// Who opened tickets, where HaloPSA shows that.
     pub opened_by: Mutex<BTreeMap<TicketId, NoteAuthor>>,
+    /// The texts of the entries that opened tickets.
+    pub entries: Mutex<BTreeMap<TicketId, String>>,
     pub listings: Mutex<Vec<TicketListing>>,
     pub since: Mutex<Vec<Timestamp>>,
     /// What the next list of changes leaves to read.
@@ -369,10 +371,11 @@ impl ServiceDesk for Desk {
         self.switch.ask()?;
         self.find_ticket(ticket)?;
         let opened_by = self.opened_by.lock().expect("no panic");
+        let entries = self.entries.lock().expect("no panic");
         let opening = |author: &NoteAuthor| TicketNote {
             id: NoteId::new(1),
             author: author.clone(),
-            text: String::new(),
+            text: entries.get(&ticket).cloned().unwrap_or_default(),
             status_after: None,
             written_at: None,
         };
