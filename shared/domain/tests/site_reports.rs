@@ -32,11 +32,14 @@ fn report(site: u64, change: SiteChange, millis: i64) -> SiteReport {
     }
 }
 
+/// Sites and what was reported of each, in order.
+type Reports = &'static [(u64, SiteChange)];
+
 #[test]
 fn the_newest_report_of_each_site_that_the_config_names_is_kept() {
     use SiteChange::{Created, Deleted, Updated};
     let both = naming(&[21, 22, 21]);
-    let cases: &[(&[(u64, SiteChange)], &[(u64, SiteChange)])] = &[
+    let cases: &[(Reports, Reports)] = &[
         (&[], &[]),
         (&[(99, Deleted)], &[]),
         (&[(21, Deleted)], &[(21, Deleted)]),
