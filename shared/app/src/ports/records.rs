@@ -63,7 +63,7 @@ pub trait Records: Send + Sync {
     ///
     /// # Errors
     ///
-    /// The store failed, or others saved the record in between [`UPDATE_ATTEMPTS_MAX`] times.
+    /// The store failed, or others saved the record in between `UPDATE_ATTEMPTS_MAX` times.
     fn update_record<T, A>(
         &self,
         key: &T::Key,
