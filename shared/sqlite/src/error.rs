@@ -187,6 +187,14 @@ pub enum OpenError {
         /// The schema of this version.
         known: i32,
     },
+    /// A backup cannot take the place of the store.
+    #[error("{} cannot be restored: {reason}; the store is as it was", path.display())]
+    NotRestorable {
+        /// The backup.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// SQLite refused.
     #[error("the database {} cannot be opened", path.display())]
     Sql {

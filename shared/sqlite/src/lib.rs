@@ -17,5 +17,6 @@ mod vault;
 pub use error::{OpenError, RowDecodeError, StoreError};
 pub use key::{KeyError, StoreKey};
 pub use store::{
-    Store, back_up, delete_secrets, has_secrets, is_worker_running, prepare_folder, put_back,
+    BackupSecrets, Store, back_up, delete_secrets, has_secrets, is_worker_running, prepare_folder,
+    put_back,
 };

@@ -121,6 +121,35 @@ struct Sealed {
     sealed: Vec<u8>,
 }
 
+/// A secret of any name, in any stage.
+pub(crate) struct NamedSecret {
+    name: String,
+    sealed: Sealed,
+}
+
+impl NamedSecret {
+    /// Whether `key` has sealed it.
+    pub(crate) fn opens_with(&self, key: &StoreKey) -> bool {
+        let place = place(&self.name, &self.sealed.version);
+        key.0.open(&place, &self.sealed.sealed).is_ok()
+    }
+}
+
+/// Every secret in the file.
+pub(crate) fn sealed_secrets(db: &Connection) -> rusqlite::Result<Vec<NamedSecret>> {
+    let mut rows = db.prepare("SELECT name, version, sealed FROM secrets")?;
+    let secrets = rows.query_map((), |row| {
+        Ok(NamedSecret {
+            name: row.get(0)?,
+            sealed: Sealed {
+                version: row.get(1)?,
+                sealed: row.get(2)?,
+            },
+        })
+    })?;
+    secrets.collect()
+}
+
 impl Sealed {
     /// The version of `name` in the clear.
     fn open(self, key: &StoreKey, name: &str) -> Result<SecretVersion, VaultError> {
