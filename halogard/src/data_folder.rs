@@ -1,5 +1,6 @@
 //! The data folder: the store, and the key that encrypts its secrets.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -7,9 +8,11 @@ use halogard_app::ports::{Clock as _, Records as _};
 use halogard_domain::continuity::StoreContinuity;
 use halogard_domain::record::Singleton;
 use halogard_runtime::SystemClock;
-use halogard_sqlite::{OpenError, Store, StoreKey};
+use halogard_runtime::settings::SettingValues;
+use halogard_sqlite::{BackupSecrets, OpenError, Store, StoreKey};
 
 use crate::clock::SleepClock;
+use crate::written_file::{self, Readers};
 
 /// The file of the store in a data folder.
 const STORE_FILE: &str = "halogard.db";
@@ -45,6 +48,22 @@ pub fn open_existing_store(folder: &Path) -> anyhow::Result<Store<SystemClock>> 
     Ok(Store::open_existing(&path, key, SystemClock)?)
 }
 
+/// Refuses to take the usual data folder for the one that the config file `config_file` names, which is
+/// `unreadable`: it may be another one.
+pub fn refuse_to_guess(
+    process: &SettingValues,
+    config_file: &Path,
+    unreadable: &dyn Display,
+) -> anyhow::Result<()> {
+    ensure!(
+        process.get("HALOGARD_DATA_DIR").is_some(),
+        "{unreadable}\nso it is not known which data folder {} names, and nothing was done; mend the file, name \
+         another one with --config, or set HALOGARD_DATA_DIR",
+        config_file.display()
+    );
+    Ok(())
+}
+
 /// Whether there is a store in `folder`.
 pub fn has_store(folder: &Path) -> bool {
     folder.join(STORE_FILE).exists()
@@ -67,8 +86,7 @@ pub fn back_up(folder: &Path, target: &Path, with_key: bool) -> anyhow::Result<(
     );
     if with_key {
         let key = key_of_backup(target);
-        std::fs::copy(folder.join(KEY_FILE), &key)
-            .with_context(|| format!("the key cannot be copied to {}", key.display()))?;
+        copy_key(&folder.join(KEY_FILE), &key)?;
     }
     Ok(halogard_sqlite::back_up(&folder.join(STORE_FILE), target)?)
 }
@@ -80,13 +98,23 @@ pub fn key_of_backup(backup: &Path) -> PathBuf {
     name.into()
 }
 
-/// Replaces the store in `folder` with the copy `backup`; returns where the former one is. The next
+/// Copies the key in the file `from` to the file `to`, which is there whole or not at all.
+fn copy_key(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let key = std::fs::read(from).with_context(|| format!("{} cannot be read", from.display()))?;
+    written_file::replace(to, &key, Readers::Owner)
+        .with_context(|| format!("the key cannot be copied to {}", to.display()))
+}
+
+/// Replaces the store in `folder` with the copy `backup`, and its key with the key beside the copy; returns where
+/// the former store is. `without_secrets` deletes the secrets of the copy, whose key is lost. The
+/// next
 /// `serve` then looks for everything that was done since the copy was made, before it opens a ticket for an
 /// older alert.
 pub async fn restore(
     folder: &Path,
     backup: &Path,
     replace: bool,
+    without_secrets: bool,
 ) -> anyhow::Result<Option<PathBuf>> {
     let (store, key) = (folder.join(STORE_FILE), folder.join(KEY_FILE));
     if !backup.exists() {
@@ -98,13 +126,25 @@ pub async fn restore(
         folder.display()
     );
     let of_backup = key_of_backup(backup);
-    if of_backup.exists() && !key.exists() {
-        halogard_sqlite::prepare_folder(folder)?;
-        std::fs::copy(&of_backup, &key)
-            .with_context(|| format!("the key cannot be copied to {}", key.display()))?;
-    }
+    let candidates = [&of_backup, &key];
+    let given = candidates.into_iter().find(|file| file.exists());
+    let opens = given
+        .map(|file| StoreKey::load_or_create(file))
+        .transpose()?;
+    let secrets = match without_secrets {
+        true => BackupSecrets::Deleted,
+        false => BackupSecrets::OpenedBy(opens.as_ref()),
+    };
     let now = SystemClock.now();
-    let former = halogard_sqlite::put_back(backup, &store, replace, now)?;
+    let former = halogard_sqlite::put_back(backup, &store, secrets, replace, now)?;
+    if of_backup.exists() && !without_secrets && !is_same(&of_backup, &key) {
+        if key.exists() {
+            let kept = folder.join(format!("{KEY_FILE}-before-{}", now.as_millis()));
+            std::fs::rename(&key, &kept)
+                .with_context(|| format!("the key cannot be kept as {}", kept.display()))?;
+        }
+        copy_key(&of_backup, &key)?;
+    }
     let opened = open_existing_store(folder)?;
     let stored = opened.load_record::<StoreContinuity>(&Singleton).await?;
     let mut continuity = stored.value;
@@ -112,6 +152,11 @@ pub async fn restore(
     let saved = opened.save_record(&Singleton, &continuity, stored.revision);
     saved.await?;
     Ok(former)
+}
+
+/// Whether both files hold the same.
+fn is_same(one: &Path, other: &Path) -> bool {
+    std::fs::read(one).ok() == std::fs::read(other).ok()
 }
 
 /// The key of the store in `folder`; made at first use.

@@ -26,6 +26,7 @@ mod refusals;
 mod stack;
 mod stored_credentials;
 mod supervisor;
+mod written_file;
 
 use std::process::ExitCode;
 
@@ -60,10 +61,10 @@ fn main() -> ExitCode {
             ExitCode::from(PROBLEM)
         }
     };
-    if output::is_complete() {
-        code
-    } else {
+    if output::has_failed() {
         ExitCode::from(PROBLEM)
+    } else {
+        code
     }
 }
 

@@ -149,15 +149,20 @@ pub async fn run_where<C: StoreCommand>(
 }
 
 impl MachineStore {
-    /// The store that this machine's settings name. A config file that cannot be read stops nothing: the
-    /// environment may name the data folder all the same.
+    /// The store that this machine's settings name. A config file that is there and cannot be read stops nothing
+    /// where the environment names the data folder.
     fn open(config_file: Option<PathBuf>, missing: MissingStore) -> anyhow::Result<Self> {
         let process = SettingValues::process();
         let config_file = config_file.unwrap_or_else(|| process.config_file());
         let config = halogard_config::load(&config_file);
         let environment = match &config {
             Ok(config) => process.or(config.settings.clone()),
-            Err(_) => process,
+            Err(unreadable) => {
+                if config_file.exists() {
+                    data_folder::refuse_to_guess(&process, &config_file, unreadable)?;
+                }
+                process
+            }
         };
         let (serve, _) = settings::read::<ServeSettings>(&environment)?;
         let store = match missing {

@@ -612,3 +612,47 @@ fn what_is_wrong_keeps_serve_from_starting_as_well() {
     assert!(ended.stderr.contains("HALOPSA_TENANT"), "{ended:?}");
     assert_eq!(ended.stdout, "", "{ended:?}");
 }
+
+/// The config may name another data folder than the usual one: a command that cannot read it does not guess.
+#[test]
+fn no_command_guesses_the_data_folder_of_a_config_that_cannot_be_read() {
+    let mut bench = Bench::new();
+    bench.unset("HALOGARD_DATA_DIR");
+    let config = bench.path("halogard.toml");
+    std::fs::write(
+        &config,
+        "[settings]\nhalogard_data_dir = \"elsewhere\"\nmode = \n",
+    )
+    .unwrap();
+    bench.set("HALOGARD_CONFIG", config.to_str().unwrap());
+    let names = || {
+        let folder = std::fs::read_dir(bench.path("")).unwrap();
+        folder.count()
+    };
+    let before = names();
+    for command in [
+        "pause --yes",
+        "resume --yes",
+        "snooze 1 --yes --for 1h",
+        "unlink 1 --yes",
+        "resync 1 --yes",
+        "import some.jsonl --yes",
+        "backup copy.db",
+        "restore copy.db",
+        "status",
+    ] {
+        let ended = bench.operate(command);
+        if ended.status.code() == Some(2) {
+            continue;
+        }
+        assert_eq!(ended.status.code(), Some(1), "{command}: {ended:?}");
+        for part in [
+            "halogard.toml",
+            "not known which data folder",
+            "HALOGARD_DATA_DIR",
+        ] {
+            assert!(ended.stderr.contains(part), "{command}: {ended:?}");
+        }
+    }
+    assert_eq!(names(), before, "nothing was created");
+}

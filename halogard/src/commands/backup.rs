@@ -32,6 +32,9 @@ pub struct RestoreOptions {
     /// Replace the existing store, which is kept beside it.
     #[arg(long)]
     pub replace: bool,
+    /// Restore without the secrets in it, whose key is lost; the credentials are entered again.
+    #[arg(long)]
+    pub without_secrets: bool,
     /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -59,7 +62,13 @@ pub fn backup(options: &BackupOptions) -> anyhow::Result<ExitCode> {
 /// Replaces the store with a copy.
 pub async fn restore(options: &RestoreOptions) -> anyhow::Result<ExitCode> {
     let folder = data_dir(options.config.as_ref())?;
-    let former = data_folder::restore(&folder, &options.file, options.replace).await?;
+    let former = data_folder::restore(
+        &folder,
+        &options.file,
+        options.replace,
+        options.without_secrets,
+    )
+    .await?;
     if let Some(former) = former {
         output::remark(&format!("the former store is kept as {}", former.display()));
     }
@@ -76,9 +85,14 @@ fn data_dir(config: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
     let process = SettingValues::process();
     let file = config.cloned().unwrap_or_else(|| process.config_file());
     // A machine on which a store is restored may have no config yet.
-    let environment = match halogard_config::load(&file) {
-        Ok(config) => process.or(config.settings),
-        Err(_) => process,
+    let given = file.exists().then(|| halogard_config::load(&file));
+    let environment = match given {
+        Some(Ok(config)) => process.or(config.settings),
+        Some(Err(unreadable)) => {
+            data_folder::refuse_to_guess(&process, &file, &unreadable)?;
+            process
+        }
+        None => process,
     };
     let (serve, _) = settings::read::<ServeSettings>(&environment)?;
     Ok(serve.data_dir)

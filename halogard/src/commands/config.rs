@@ -3,8 +3,7 @@
 mod changes;
 mod samples;
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,6 +14,7 @@ use halogard_runtime::settings::SettingValues;
 
 use crate::cli::ModeName;
 use crate::output::{self, DIM, GOOD};
+use crate::written_file::{self, Readers};
 use changes::{ApplyOptions, HistoryOptions, PlanOptions, ShowOptions, UndoOptions};
 use samples::TestOptions;
 
@@ -79,18 +79,15 @@ fn chosen(file: Option<&PathBuf>) -> PathBuf {
 
 /// Writes a commented file; never replaces an existing one.
 fn init(path: &Path, mode: ModeName) -> anyhow::Result<()> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path);
-    let mut file = match file {
+    match written_file::create(path, starter(mode.into()).as_bytes(), Readers::Usual) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             bail!(
                 "{} already exists; choose another file, or edit that one",
                 path.display()
             )
         }
-        file => file.with_context(|| format!("{} cannot be written", path.display()))?,
-    };
-    file.write_all(starter(mode.into()).as_bytes())
-        .with_context(|| format!("{} cannot be written", path.display()))?;
+        written => written.with_context(|| format!("{} cannot be written", path.display()))?,
+    }
     output::result(&format!("{GOOD}wrote{GOOD:#} {}", path.display()));
     output::result(&format!(
         "{DIM}next: put your ids into it, then run{DIM:#} halogard config check {}",
@@ -118,16 +115,10 @@ pub fn rewrite(
     replace(&path, &after).with_context(|| format!("{source} cannot be written"))
 }
 
-/// Writes a file beside the one at `path`, with its permissions, and puts it in its place.
+/// Writes the file at `path` anew, with its permissions.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let beside = path.with_file_name(name);
-    let mut file = std::fs::File::create(&beside)?;
-    file.set_permissions(std::fs::metadata(path)?.permissions())?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
+    let permissions = std::fs::metadata(path)?.permissions();
+    written_file::replace(path, text.as_bytes(), Readers::AsOf(permissions))
 }
 
 /// Prints what is wrong with a file, or that it is valid.

@@ -42,6 +42,7 @@ use crate::opened_store::{
 use crate::output;
 use crate::page as printed;
 use crate::stored_credentials::{self, HALOPSA, LIONGARD};
+use crate::written_file::{self, Readers};
 use answers::GivenAnswers;
 
 /// How long each stage of a connection may take.
@@ -489,7 +490,8 @@ fn write_config(
     }
     let mode = options.mode.map_or(answer.advised_mode, Mode::from);
     let text = with_settings(&starter_without_customers(mode), &settings)?;
-    std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+    written_file::create(path, text.as_bytes(), Readers::Usual)
+        .with_context(|| format!("{} cannot be written", path.display()))?;
     answer.stored.push(format!(
         "a config file, {}, without customers: review its template",
         path.display()

@@ -27,6 +27,7 @@ use crate::opened_store::{
 };
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
+use crate::written_file::{self, Readers};
 
 /// Options of `map`.
 #[derive(Clone, Debug, Args)]
@@ -235,7 +236,8 @@ fn write_csv(file: &Path, map: &CustomerMap) -> anyhow::Result<ExitCode> {
         "{} already exists; choose another file",
         file.display()
     );
-    std::fs::write(file, sheet).with_context(|| format!("{} cannot be written", file.display()))?;
+    written_file::create(file, sheet.as_bytes(), Readers::Usual)
+        .with_context(|| format!("{} cannot be written", file.display()))?;
     output::result(&format!(
         "wrote {}: fill in `client`, `shared` or `ignore`, then run halogard map --from {} --write",
         file.display(),

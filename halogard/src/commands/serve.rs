@@ -298,7 +298,7 @@ impl Serve {
             return Ok(ExitCode::FAILURE);
         };
         let (origin, now) = (VersionOrigin::Started, SystemClock.now());
-        config_changes::put_in_force(&self.store, &self.candidate, origin, None, now).await?;
+        config_changes::put_in_force(&self.store, &self.candidate, origin, None, None, now).await?;
         let is_reduced = policy != *self.reconciler.policy();
         let policies = PolicyFile::new(self.config, is_reduced);
         self.reconciler.set_policy(policy);

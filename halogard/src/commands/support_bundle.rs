@@ -1,6 +1,5 @@
 //! `support-bundle`: an archive for a vendor's support.
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +16,7 @@ use super::pause::vendor_parser;
 use super::status::status_question;
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::page::{self, Cell, Mood, TextPage};
+use crate::written_file::{DraftFile, Readers};
 
 /// Options of `support-bundle`.
 #[derive(Clone, Debug, Args)]
@@ -35,17 +35,15 @@ pub struct BundleOptions {
 pub async fn run(options: &BundleOptions) -> anyhow::Result<ExitCode> {
     let answer = opened_store::run(&options.store, Collect(options)).await?;
     let path = &options.file;
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .with_context(|| format!("{} cannot be made; name a new file", path.display()))?;
-    let mut archive = ZipWriter::new(file);
+    let refused = || format!("{} cannot be made; name a new file", path.display());
+    let mut draft = DraftFile::begin_new(path, Readers::Owner).with_context(refused)?;
+    let mut archive = ZipWriter::new(draft.file());
     for (name, content) in &answer.files {
         archive.start_file(name, SimpleFileOptions::default())?;
         archive.write_all(content.as_bytes())?;
     }
     archive.finish()?;
+    draft.finish_new().with_context(refused)?;
     page::print(&answer, options.store.json, write)?;
     Ok(ExitCode::SUCCESS)
 }

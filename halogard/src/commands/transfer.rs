@@ -1,6 +1,6 @@
 //! `export` and `import`: an installation moves between this machine and a stack.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ use crate::confirm::{ChangeOptions, confirm, operator};
 use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
+use crate::written_file::{DraftFile, Readers};
 
 /// Options of `export`.
 #[derive(Clone, Debug, Args)]
@@ -82,10 +83,13 @@ impl StoreCommand for WriteExport<'_> {
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<Transferred> {
-        let file = private_file(self.0)
-            .with_context(|| format!("{} cannot be made; name a new file", self.0.display()))?;
-        let mut file = BufWriter::new(file);
-        Ok(transfer::export(&opened.store, &mut file, SystemClock.now()).await?)
+        let refused = || format!("{} cannot be made; name a new file", self.0.display());
+        let mut draft = DraftFile::begin_new(self.0, Readers::Owner).with_context(refused)?;
+        let mut writer = BufWriter::new(draft.file());
+        let done = transfer::export(&opened.store, &mut writer, SystemClock.now()).await?;
+        drop(writer);
+        draft.finish_new().with_context(refused)?;
+        Ok(done)
     }
 }
 
@@ -110,15 +114,6 @@ impl StoreCommand for ReadExport<'_> {
         audit::record(&opened.store, &operator, "import", &subject, &text, now).await?;
         Ok(done)
     }
-}
-
-/// A new file that its owner alone may read.
-fn private_file(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 /// Puts what was moved on a page.

@@ -302,16 +302,18 @@ pub async fn is_due(
     Ok(true)
 }
 
-/// Puts `candidate` in force. Safe to repeat: a config that is in force gets no second version.
+/// Puts `candidate` in force; where an earlier plan is given, only in the place of the config that it was made
+/// against. Safe to repeat: a config that is in force gets no second version.
 ///
 /// # Errors
 ///
-/// The store failed, or another config was put in force meanwhile.
+/// The store failed, the plan is stale, or another config was put in force meanwhile.
 pub async fn put_in_force(
     store: &impl Records,
     candidate: &ConfigCandidate,
     origin: VersionOrigin,
     operator: Option<&Operator>,
+    planned: Option<PlanDigest>,
     now: Timestamp,
 ) -> Result<PutInForce, ConfigChangeError> {
     let key = ConfigText::key(&candidate.text);
@@ -325,6 +327,12 @@ pub async fn put_in_force(
         return Ok(PutInForce {
             version,
             was_in_force: true,
+        });
+    }
+    let in_force = PlanDigest::of(&config, candidate).in_force;
+    if planned.is_some_and(|planned| planned.in_force != in_force) {
+        return Err(ConfigChangeError::StaleInForce {
+            in_force: config.current().map(VersionLine::from),
         });
     }
     keep_text(store, &key, &candidate.text).await?;

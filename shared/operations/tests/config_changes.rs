@@ -78,7 +78,7 @@ impl ConfigBench {
             reason: Some("a reason".to_owned()),
         };
         let candidate = candidate(text);
-        let put = put_in_force(&self.store, &candidate, origin, Some(&operator), now);
+        let put = put_in_force(&self.store, &candidate, origin, Some(&operator), None, now);
         put.await.unwrap().version
     }
 
@@ -113,6 +113,43 @@ async fn a_plan_is_empty_once_it_is_applied() {
     assert!(!bench.plan(&changed).await.has_changes);
     for text in ["", "abc", "0123456789abcdeg", "\u{fc}123456789abcde"] {
         assert!(text.parse::<PlanDigest>().is_err(), "{text:?}");
+    }
+}
+
+/// Every order in which three operators check and apply what they planned against one config.
+#[tokio::test]
+async fn of_plans_against_one_config_one_is_applied_and_the_others_are_stale() {
+    for is_first in [true, false] {
+        let bench = ConfigBench::new();
+        if !is_first {
+            bench.put(CONFIG, VersionOrigin::Started).await;
+        }
+        let texts = [18, 19, 20].map(|client| with_customer(8802, client));
+        let mut plans = Vec::new();
+        for text in &texts {
+            let digest = bench.plan(text).await.digest;
+            assert!(bench.is_due(digest, text).await.unwrap());
+            plans.push((candidate(text), digest));
+        }
+        let origin = VersionOrigin::Applied;
+        let mut applied = Vec::new();
+        for (candidate, digest) in &plans {
+            let put = put_in_force(&bench.store, candidate, origin, None, Some(*digest), NOW);
+            applied.push(put.await);
+        }
+        assert!(applied[0].is_ok(), "{applied:?}");
+        for late in &applied[1..] {
+            assert!(
+                matches!(late, Err(ConfigChangeError::StaleInForce { .. })),
+                "{late:?}"
+            );
+        }
+        let text = text_of(&bench.store, None).await.unwrap();
+        assert_eq!(text.as_ref(), Some(&texts[0]));
+        // The one that was applied may be given again.
+        let (candidate, digest) = &plans[0];
+        let again = put_in_force(&bench.store, candidate, origin, None, Some(*digest), NOW);
+        assert!(again.await.unwrap().was_in_force);
     }
 }
 

@@ -26,6 +26,7 @@ use crate::opened_store::{
 };
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
+use crate::written_file::{self, Readers};
 
 /// The exit code of a plan that would change something.
 const HAS_CHANGES: u8 = 2;
@@ -308,14 +309,19 @@ impl StoreCommand for MakeChange<'_> {
         opened: OpenedStore<S>,
     ) -> anyhow::Result<ChangeMade> {
         let (store, candidate) = (&opened.store, self.candidate);
-        if let Planning::Earlier(planned) = self.planned
+        let planned = match self.planned {
+            Planning::Earlier(planned) => Some(planned),
+            Planning::Now => None,
+        };
+        if let Some(planned) = planned
             && config_changes::is_due(store, planned, candidate).await?
         {
             self.check(&opened).await?;
         }
         let (origin, now) = (self.origin, SystemClock.now());
         let operator = Some(&self.operator);
-        let put = config_changes::put_in_force(store, candidate, origin, operator, now).await?;
+        let put =
+            config_changes::put_in_force(store, candidate, origin, operator, planned, now).await?;
         if !put.was_in_force {
             let (command, done) = match origin {
                 VersionOrigin::Restored(number) => {
@@ -376,7 +382,7 @@ fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
     match std::fs::read_to_string(path) {
         Ok(there) if there == text => Ok(()),
         Ok(_) => rewrite(path, |_| Ok(text.to_owned())),
-        Err(_) => std::fs::write(path, text)
+        Err(_) => written_file::replace(path, text.as_bytes(), Readers::Usual)
             .with_context(|| format!("{} cannot be written", path.display())),
     }
 }

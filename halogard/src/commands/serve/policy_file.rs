@@ -150,7 +150,7 @@ async fn take_up<E: Env<Desk: ServiceDeskCatalog>>(
     let (store, now) = (&reconciler.store, reconciler.clock.now());
     let plan = config_changes::plan_with(store, candidate, report, now).await?;
     let origin = VersionOrigin::Edited;
-    let put = config_changes::put_in_force(store, candidate, origin, None, now).await?;
+    let put = config_changes::put_in_force(store, candidate, origin, None, None, now).await?;
     let sum = |alerts: &[AlertsOf]| alerts.iter().map(|it| it.alerts).sum::<usize>();
     let effects = &plan.effects;
     info!(
