@@ -39,9 +39,56 @@ pub fn confirm(options: &ChangeOptions, question: &str) -> anyhow::Result<bool> 
 
 /// Who gives a command.
 pub fn operator(reason: Option<&String>) -> Operator {
-    let account = ACCOUNTS.into_iter().find_map(settings::variable);
+    let named = ACCOUNTS.into_iter().find_map(settings::variable);
+    let account = named.or_else(account_of_process);
     Operator {
         account: account.unwrap_or_else(|| "unknown".to_owned()),
         reason: reason.cloned(),
+    }
+}
+
+/// The account under which the program runs, where the environment names none, as in a container: its name, or its
+/// number where it has no name.
+#[cfg(target_os = "linux")]
+fn account_of_process() -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let uid = std::fs::metadata("/proc/self").ok()?.uid();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    Some(name_of(uid, &accounts).unwrap_or_else(|| format!("uid {uid}")))
+}
+
+/// Elsewhere the environment names it.
+#[cfg(not(target_os = "linux"))]
+fn account_of_process() -> Option<String> {
+    None
+}
+
+/// The name of the account `uid` in `accounts`, the text of `/etc/passwd`.
+#[cfg(target_os = "linux")]
+fn name_of(uid: u32, accounts: &str) -> Option<String> {
+    let line_of = |line: &str| {
+        let mut fields = line.split(':');
+        let (name, _, number) = (fields.next()?, fields.next()?, fields.next()?);
+        (number.parse() == Ok(uid)).then(|| name.to_owned())
+    };
+    accounts.lines().find_map(line_of)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::name_of;
+
+    #[test]
+    fn an_account_is_named_by_the_line_that_gives_its_number() {
+        let accounts = "# accounts\nroot:x:0:0:root:/root:/bin/sh\nbroken\nada:x:1000:1000::/home/ada:/bin/sh\n";
+        for (uid, name) in [
+            (0, Some("root")),
+            (1000, Some("ada")),
+            (10, None),
+            (100, None),
+        ] {
+            assert_eq!(name_of(uid, accounts).as_deref(), name, "{uid}");
+        }
     }
 }

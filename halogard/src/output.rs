@@ -18,6 +18,9 @@ pub const BAD: Style = AnsiColor::Red.on_default().bold();
 /// What matters less.
 pub const DIM: Style = AnsiColor::BrightBlack.on_default();
 
+/// Set when the reader of standard output has seen enough.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
 /// Set when standard output could not be written.
 static INCOMPLETE: AtomicBool = AtomicBool::new(false);
 
@@ -72,23 +75,35 @@ fn line(level: &'static str, prefix: &str, text: &str) {
     }
 }
 
-/// Prints a result on standard output. When that is closed or full, an error is printed once, further
-/// results are dropped, and the program ends with an error code.
+/// Prints a result on standard output. Where its reader has closed it, as `head` does, further results are dropped
+/// without a word. When it is full, an error is printed once, further results are dropped, and the program ends
+/// with an error code.
 pub fn result(text: &str) {
     if !is_complete() {
         return;
     }
     let mut stdout = anstream::stdout();
     let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
-    if let Err(error) = written {
-        INCOMPLETE.store(true, Ordering::Relaxed);
-        problem(&format!("standard output cannot be written: {error}"));
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            CLOSED.store(true, Ordering::Relaxed);
+        }
+        Err(error) => {
+            INCOMPLETE.store(true, Ordering::Relaxed);
+            problem(&format!("standard output cannot be written: {error}"));
+        }
+        Ok(()) => {}
     }
 }
 
 /// Whether every result was printed so far.
 pub fn is_complete() -> bool {
-    !INCOMPLETE.load(Ordering::Relaxed)
+    !has_failed() && !CLOSED.load(Ordering::Relaxed)
+}
+
+/// Whether a result could not be printed though its reader waits for it.
+pub fn has_failed() -> bool {
+    INCOMPLETE.load(Ordering::Relaxed)
 }
 
 /// Whether a person reads the results, rather than a file or another program.
