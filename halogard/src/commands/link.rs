@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use halogard_app::Store;
-use halogard_app::ports::Clock as _;
-use halogard_operations::audit;
+use halogard_app::ports::{Clock as _, ServiceDeskCatalog as _};
+use halogard_operations::audit::{self, OperatorError};
 use halogard_operations::linking::{self, LinkAnswer};
 use halogard_operations::subject::Subject;
 use halogard_runtime::SystemClock;
@@ -79,7 +79,18 @@ impl StoreCommand for LinkTicket<'_> {
             Subject::Ticket(ticket) => ticket,
             _ => bail!("{} names no ticket; write it as '#4242'", options.ticket),
         };
-        let answer = linking::link(store, alert, ticket, now).await?;
+        let desk = opened.vendors().await?.desk;
+        let linked = linking::link(store, &desk, alert, ticket, now).await;
+        if let Err(OperatorError::OtherClient { client, found, .. }) = &linked {
+            let clients = desk.clients().await.unwrap_or_default();
+            let name = |id| clients.iter().find(|it| it.id == id).map(|it| &it.name);
+            let (found, client) = (name(*found), name(*client));
+            if let (Some(found), Some(client)) = (found, client) {
+                let why = format!("the ticket is one of {found}, and the alert one of {client}");
+                return linked.context(why);
+            }
+        }
+        let answer = linked?;
         let operator = operator(options.reason.as_ref());
         let subject = format!("alert {alert}");
         let done = format!("ticket #{ticket} linked");

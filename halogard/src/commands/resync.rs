@@ -87,7 +87,7 @@ impl StoreCommand for QueuePairs<'_> {
         if count >= ASKED_FROM {
             page::print_plan(|page| write_plan(&plan, page));
             let verb = match self.kind {
-                ResyncKind::Resync => "Reconcile",
+                ResyncKind::Resync | ResyncKind::Repair => "Reconcile",
                 ResyncKind::Replay => "Process again",
             };
             if !confirm(&self.options.change, &format!("{verb} {count} pairs?"))? {
@@ -100,7 +100,7 @@ impl StoreCommand for QueuePairs<'_> {
             let names: Vec<String> = plan.alerts.iter().map(ToString::to_string).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let command = match self.kind {
-                ResyncKind::Resync => "resync",
+                ResyncKind::Resync | ResyncKind::Repair => "resync",
                 ResyncKind::Replay => "replay",
             };
             let operator = operator(self.options.change.reason.as_ref());

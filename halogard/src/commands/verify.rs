@@ -90,7 +90,7 @@ impl StoreCommand for CompareSides<'_> {
                     alerts: repairable,
                     ..PairFilter::default()
                 };
-                let plan = resync::plan(store, &filter, ResyncKind::Resync, now).await?;
+                let plan = resync::plan(store, &filter, ResyncKind::Repair, now).await?;
                 let queued = resync::apply(store, &plan, now).await?;
                 let operator = operator(options.change.reason.as_ref());
                 let done = format!("{} pairs queued", queued.pairs);

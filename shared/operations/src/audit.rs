@@ -219,6 +219,32 @@ pub enum OperatorError {
         /// The alert.
         owner: halogard_domain::ids::AlertId,
     },
+    /// HaloPSA knows no such ticket.
+    #[error("there is no ticket #{0} in HaloPSA, or it was deleted")]
+    NoSuchTicket(halogard_domain::ids::TicketId),
+    /// It is not known whose tickets the alert may have.
+    #[error(
+        "the config maps the customer of alert {0} to no client, so it is not known whose ticket it may have; \
+         `halogard map` suggests the client"
+    )]
+    NoClient(halogard_domain::ids::AlertId),
+    /// The ticket is another customer's.
+    #[error(
+        "ticket #{ticket} belongs to client {found} of HaloPSA, and alert {alert} of {customer} to client {client}; \
+         nothing was linked"
+    )]
+    OtherClient {
+        /// The alert.
+        alert: halogard_domain::ids::AlertId,
+        /// Its customer, as Liongard names it.
+        customer: String,
+        /// The client that the config maps the customer to.
+        client: halogard_domain::ids::HaloClientId,
+        /// The ticket.
+        ticket: halogard_domain::ids::TicketId,
+        /// The client that the ticket belongs to.
+        found: halogard_domain::ids::HaloClientId,
+    },
     /// The alert has no ticket.
     #[error("alert {0} has no ticket")]
     NoTicket(halogard_domain::ids::AlertId),

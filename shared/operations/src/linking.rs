@@ -1,14 +1,15 @@
 //! `link` and `unlink`: which ticket is an alert's.
 
-use halogard_app::ports::{JournalEntry, Lane, Outgoing, SaveError};
+use halogard_app::ports::{JournalEntry, Lane, Outgoing, SaveError, ServiceDesk};
 use halogard_app::{PAUSES_READ_EVERY, Store};
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::link::Claim;
 use halogard_domain::message::{Cause, Message};
-use halogard_domain::{Link, Timestamp};
+use halogard_domain::{Link, Ticket, Timestamp};
 use serde::Serialize;
 
 use crate::audit::OperatorError;
+use crate::policy::policy_in_force;
 
 /// How often a change is repeated because a worker changed the pair meanwhile.
 const ATTEMPTS_MAX: usize = 20;
@@ -26,13 +27,16 @@ pub struct LinkAnswer {
     pub next: String,
 }
 
-/// Makes `ticket` the ticket of `alert`. A worker then reads both and brings them in sync.
+/// Makes `ticket`, which is read in HaloPSA first, the ticket of `alert`. A worker then reads both and brings them in
+/// sync.
 ///
 /// # Errors
 ///
-/// The alert is not known or has a ticket, the ticket is another alert's, or the store failed.
+/// The alert is not known or has a ticket, the ticket is another alert's or another client's, there is no such
+/// ticket, or HaloPSA or the store failed.
 pub async fn link(
     store: &impl Store,
+    desk: &impl ServiceDesk,
     alert: AlertId,
     ticket: TicketId,
     now: Timestamp,
@@ -41,6 +45,9 @@ pub async fn link(
     if let Some(owner) = owners.into_iter().find(|owner| *owner != alert) {
         return Err(OperatorError::TicketTaken { ticket, owner });
     }
+    let read = desk.read(ticket).await?.filter(Ticket::is_present);
+    let read = read.ok_or(OperatorError::NoSuchTicket(ticket))?;
+    let is_closed = suits(store, alert, &read).await?;
     let change = |link: &mut Link| match link.ticket {
         Some(known) if known == ticket => Ok(()),
         Some(known) if !link.is_ticket_deleted() => Err(OperatorError::HasTicket {
@@ -58,8 +65,37 @@ pub async fn link(
         alert,
         ticket: Some(ticket),
         before,
-        next: format!("ticket #{ticket} is read and brought in sync with alert {alert}"),
+        next: match is_closed {
+            false => format!("ticket #{ticket} is read and brought in sync with alert {alert}"),
+            true => format!(
+                "ticket #{ticket} is closed; it is read and brought in sync with alert {alert}, which counts as done \
+                 in HaloPSA"
+            ),
+        },
     })
+}
+
+/// Whether `ticket` is closed; refused where it is not a ticket of the client whose alert `alert` is.
+async fn suits(store: &impl Store, alert: AlertId, ticket: &Ticket) -> Result<bool, OperatorError> {
+    let stored = store.load(alert).await?;
+    let stored = stored.ok_or(OperatorError::UnknownAlert(alert))?.value;
+    let policy = policy_in_force(store).await?;
+    let (Some(policy), Some(seen)) = (policy, &stored.observed_alert) else {
+        return Err(OperatorError::NoClient(alert));
+    };
+    let mapping = policy.environments.get(&seen.environment);
+    let client = mapping.ok_or(OperatorError::NoClient(alert))?.client;
+    if client != ticket.client {
+        return Err(OperatorError::OtherClient {
+            alert,
+            customer: seen.environment_name.clone(),
+            client,
+            ticket: ticket.id,
+            found: ticket.client,
+        });
+    }
+    let chosen = policy.choose(seen).ok();
+    Ok(chosen.is_some_and(|(_, template)| template.statuses.is_closed(ticket.status)))
 }
 
 /// Takes the ticket of `alert` away from it. An alert that is open gets another one, unless it is snoozed.

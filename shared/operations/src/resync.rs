@@ -67,6 +67,8 @@ pub struct ResyncPlan {
 pub enum ResyncKind {
     /// Both sides are read anew, and what was refused is tried again.
     Resync,
+    /// The same for pairs that differ. An alert of day one gets no ticket by it.
+    Repair,
     /// What was last reported is processed once more. Finished work stays as it is.
     Replay,
 }
@@ -190,7 +192,7 @@ pub async fn plan(
         *customers.entry(customer.to_owned()).or_default() += 1;
         messages.extend(messages_for(link, kind, filter.requests_tickets()));
     }
-    if kind == ResyncKind::Resync {
+    if kind != ResyncKind::Replay {
         for alert in unknown {
             alerts.insert(alert);
             messages.push(Message::reconcile_alert(alert, Cause::Operator));
@@ -213,10 +215,11 @@ pub async fn plan(
 /// The messages for the pair of `link`; a ticket is requested for an alert of day one where `requests_tickets`.
 fn messages_for(link: &Link, kind: ResyncKind, requests_tickets: bool) -> Vec<Message> {
     match kind {
-        ResyncKind::Resync => {
+        ResyncKind::Resync | ResyncKind::Repair => {
             let of_day_one = [ParkReason::BeforeStart, ParkReason::StartUndecided];
-            let is_requested =
-                requests_tickets && link.parked.is_some_and(|it| of_day_one.contains(&it));
+            let is_requested = kind == ResyncKind::Resync
+                && requests_tickets
+                && link.parked.is_some_and(|it| of_day_one.contains(&it));
             let cause = match is_requested {
                 true => Cause::TicketRequested,
                 false => Cause::Operator,
@@ -255,7 +258,7 @@ pub async fn apply(
             alert: Some(*alert),
             ticket: None,
             event: match plan.kind {
-                ResyncKind::Resync => "resync_requested".to_owned(),
+                ResyncKind::Resync | ResyncKind::Repair => "resync_requested".to_owned(),
                 ResyncKind::Replay => "replay_requested".to_owned(),
             },
             cause: Cause::Operator.as_str().to_owned(),

@@ -9,6 +9,8 @@ use halogard_app::Store;
 use halogard_app::ports::{AlertListing, AlertSource, LinkFilter, PortError, ServiceDesk};
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::plan::{DifferenceCause, FieldDifference, PairField};
+use halogard_domain::record::Singleton;
+use halogard_domain::start::CustomerStarts;
 use halogard_domain::{Alert, Link, Policy, Ticket, Timestamp};
 use serde::Serialize;
 
@@ -121,7 +123,8 @@ pub async fn verify(
         differences: 0,
         records: Vec::new(),
     };
-    let mut policies = policy.map(FollowedPolicies::new);
+    let starts = store.load_record::<CustomerStarts>(&Singleton).await?.value;
+    let mut policies = policy.clone().map(FollowedPolicies::new);
     let mut owned = BTreeSet::new();
     for link in &links {
         owned.extend(link.ticket);
@@ -139,7 +142,7 @@ pub async fn verify(
     }
     for alert in alerts.into_values() {
         if !alert.is_closed() && alert.visible {
-            answer.add(alone(&alert), all);
+            answer.add(alone(&alert, policy.as_ref(), &starts, now), all);
         }
     }
     for (id, ticket) in tickets {
@@ -234,8 +237,19 @@ async fn keyed_tickets(
     Ok(tickets)
 }
 
-/// An alert without a pair.
-fn alone(alert: &Alert) -> VerifiedPair {
+/// An alert without a pair, which is a difference unless the config wants no ticket for it.
+fn alone(
+    alert: &Alert,
+    policy: Option<&Policy>,
+    starts: &CustomerStarts,
+    now: Timestamp,
+) -> VerifiedPair {
+    let mut link = Link::new(alert.id);
+    link.arrival = starts.arrival(alert);
+    link.parked = policy.and_then(|policy| link.reason_for_no_ticket(alert, policy));
+    if link.parked.is_some() {
+        return compare(&link, Some(alert), &TicketLookup::None, policy, now);
+    }
     VerifiedPair {
         symbol: Symbol::OnlyLiongard,
         alert: Some(alert.id),

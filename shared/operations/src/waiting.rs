@@ -158,6 +158,24 @@ pub fn waiting_pair(link: &Link, policy: &Policy, now: Timestamp) -> Option<Wait
     })
 }
 
+/// Why the alert and the ticket of `link` may differ without anything to be mended, in words; `None` where no such
+/// reason is known.
+pub(crate) fn why_sides_differ(
+    link: &Link,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<&'static str> {
+    if let Some(cause) = waiting_cause(link, policy, now) {
+        return Some(cause.words());
+    }
+    match pair_status(link, policy, now) {
+        PairStatus::WatchedOnly => Some("watched only"),
+        PairStatus::AwaitingLiongard => Some("an inspection is awaited"),
+        PairStatus::InStorm => Some("it shares the ticket of its storm"),
+        _ => None,
+    }
+}
+
 /// Why `link` waits.
 fn waiting_cause(link: &Link, policy: &Policy, now: Timestamp) -> Option<WaitingCause> {
     let wants_ticket = link.ticket.is_none() && link.has_open_cause();

@@ -17,7 +17,8 @@ use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, SiteId, StatusId, TicketId, TicketTypeId,
 };
 use halogard_domain::link::{
-    Base, Claim, Closure, REFUSAL_RETRY_AFTER, RefusedWrite, TerminalReason, WriteKind,
+    Base, Claim, Closure, PendingInspection, REFUSAL_RETRY_AFTER, RefusedWrite, TerminalReason,
+    WriteKind,
 };
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::pause::{Pause, PauseScope};
@@ -35,11 +36,13 @@ use halogard_operations::linking;
 use halogard_operations::pausing;
 use halogard_operations::resync::{self, PairFilter, ResyncKind, WaitingFilter};
 use halogard_operations::status::{StatusQuestion, Verdict, status, waiting};
+use halogard_operations::verify::verify;
 use halogard_operations::waiting::WaitingCause;
 use halogard_operations::webhooks;
 use halogard_sqlite::Store;
 use tempfile::TempDir;
 
+use support::vendors::{ListedAlerts, Tickets};
 use support::{NOW, StoppedClock, before, empty_store, policy};
 
 /// A store that workers have used a second ago.
@@ -176,6 +179,13 @@ fn unlinked(id: u64) -> Link {
     link
 }
 
+/// An alert that waits, or is watched, for this reason.
+fn parked((id, reason): (u64, ParkReason)) -> Link {
+    let mut link = unlinked(id);
+    link.parked = Some(reason);
+    link
+}
+
 /// A pair for each cause to wait, under the alert of its number.
 fn one_of_each_cause() -> Vec<(Link, WaitingCause)> {
     let mut stopped = unlinked(1);
@@ -190,23 +200,21 @@ fn one_of_each_cause() -> Vec<(Link, WaitingCause)> {
         retry_at: Some(before(600).plus(REFUSAL_RETRY_AFTER)),
         not_carried_out: 0,
     });
-    let parked = |id, reason| {
-        let mut link = unlinked(id);
-        link.parked = Some(reason);
-        link
-    };
     let mut elsewhere = linked(6, "new", 1);
     elsewhere.found_elsewhere = true;
     let mut deleted = linked(7, "new", 1);
     deleted.terminal_reason = Some(TerminalReason::TicketDeleted);
-    let undecided = parked(5, ParkReason::StartUndecided);
+    let undecided = parked((5, ParkReason::StartUndecided));
     let mut in_doubt = unlinked(8);
     in_doubt.claim = Claim::in_doubt(before(30));
     vec![
         (stopped, WaitingCause::StoppedOpening),
         (refused, WaitingCause::Refused),
-        (parked(3, ParkReason::Unmapped), WaitingCause::Unmapped),
-        (parked(4, ParkReason::NoTemplate), WaitingCause::NoTemplate),
+        (parked((3, ParkReason::Unmapped)), WaitingCause::Unmapped),
+        (
+            parked((4, ParkReason::NoTemplate)),
+            WaitingCause::NoTemplate,
+        ),
         (undecided, WaitingCause::StartUndecided),
         (elsewhere, WaitingCause::FoundElsewhere),
         (deleted, WaitingCause::TicketDeleted),
@@ -250,6 +258,84 @@ async fn every_cause_to_wait_is_counted_listed_and_has_a_remedy() {
         assert_eq!(found.needs_operator, cause.needs_operator(), "{found:?}");
     }
     assert_eq!(listed[1].said.as_deref(), Some("Please select a Category"));
+}
+
+/// The pairs that need nothing, and that `status` does not count as waiting: by choice of the operator, for an
+/// inspection, or because another ticket stands for them.
+fn watched_or_awaited() -> Vec<Link> {
+    let chosen = [
+        ParkReason::BeforeStart,
+        ParkReason::Ignored,
+        ParkReason::NotTicketed,
+    ];
+    let mut pairs: Vec<Link> = (20..).zip(chosen).map(parked).collect();
+    let mut awaited = linked(30, "new", 9);
+    awaited.pending_inspection = Some(PendingInspection {
+        requested_at: before(60),
+        requested: 1,
+        completed: 0,
+    });
+    pairs.push(awaited);
+    pairs
+}
+
+#[tokio::test]
+async fn verify_explains_what_status_explains_and_a_repair_leaves_it_alone() {
+    let used = UsedStore::new().await;
+    let mut explained: Vec<Link> = one_of_each_cause().into_iter().map(|(it, _)| it).collect();
+    explained.extend(watched_or_awaited());
+    let lost = unlinked(50);
+    for link in explained.iter().chain([&lost]) {
+        used.save(link).await;
+    }
+    let links = explained.iter().chain([&lost]);
+    let alerts = links.clone().filter_map(|it| it.observed_alert.clone());
+    let source = ListedAlerts(alerts.collect());
+    let tickets = links.filter_map(|it| it.observed_ticket.clone());
+    let desk = Tickets::of(tickets);
+    let answer = verify(&used.store, &source, &desk, NOW, true)
+        .await
+        .unwrap();
+    for link in &explained {
+        let mut records = answer.records.iter();
+        let found = records.find(|it| it.alert == Some(link.alert)).unwrap();
+        assert!(found.explained.is_some(), "{found:?}");
+    }
+    let repairable: Vec<u64> = answer.repairable().iter().map(|it| it.get()).collect();
+    assert_eq!((answer.differences, repairable), (1, vec![50]));
+}
+
+#[tokio::test]
+async fn a_repair_requests_no_ticket_for_an_alert_of_day_one() {
+    let used = UsedStore::new().await;
+    for (id, reason) in [
+        (1, ParkReason::BeforeStart),
+        (2, ParkReason::StartUndecided),
+    ] {
+        used.save(&parked((id, reason))).await;
+    }
+    let filter = PairFilter {
+        alerts: [1, 2, 3].map(AlertId::new).into(),
+        ..PairFilter::default()
+    };
+    let plan = resync::plan(&used.store, &filter, ResyncKind::Repair, NOW).await;
+    resync::apply(&used.store, &plan.unwrap(), NOW)
+        .await
+        .unwrap();
+    let hidden = Duration::from_secs(60);
+    let taken = used.store.receive(Lane::Urgent, 9, hidden).await.unwrap();
+    assert_eq!(taken.len(), 3);
+    for delivery in &taken {
+        let message = delivery.message.as_ref().unwrap();
+        let is_read_anew = matches!(
+            message,
+            Message::ReconcileAlert {
+                cause: Cause::Operator,
+                ..
+            }
+        );
+        assert!(is_read_anew, "{message:?}");
+    }
 }
 
 #[tokio::test]
@@ -516,24 +602,29 @@ async fn a_ticket_is_linked_to_one_alert_only_and_unlinking_makes_room_for_anoth
     let (alert, ticket) = (AlertId::new(1), TicketId::new(4242));
     used.save(&unlinked(1)).await;
     used.save(&linked(2, "new", 1)).await;
-    let unknown = linking::link(&used.store, AlertId::new(9), ticket, NOW).await;
+    let desk = Tickets::of([
+        ticket_of(4242, 17),
+        ticket_of(4343, 17),
+        ticket_of(1002, 17),
+    ]);
+    let unknown = linking::link(&used.store, &desk, AlertId::new(9), ticket, NOW).await;
     assert!(
         matches!(unknown, Err(OperatorError::UnknownAlert(_))),
         "{unknown:?}"
     );
-    let taken = linking::link(&used.store, alert, TicketId::new(1002), NOW).await;
+    let taken = linking::link(&used.store, &desk, alert, TicketId::new(1002), NOW).await;
     assert!(
         matches!(taken, Err(OperatorError::TicketTaken { .. })),
         "{taken:?}"
     );
     for _ in 0..2 {
-        linking::link(&used.store, alert, ticket, NOW)
+        linking::link(&used.store, &desk, alert, ticket, NOW)
             .await
             .unwrap();
         let link = used.store.load(alert).await.unwrap().unwrap().value;
         assert_eq!(link.ticket, Some(ticket), "safe to repeat");
     }
-    let other = linking::link(&used.store, alert, TicketId::new(4343), NOW).await;
+    let other = linking::link(&used.store, &desk, alert, TicketId::new(4343), NOW).await;
     assert!(
         matches!(other, Err(OperatorError::HasTicket { .. })),
         "{other:?}"
@@ -551,8 +642,65 @@ async fn a_ticket_is_linked_to_one_alert_only_and_unlinking_makes_room_for_anoth
     claimed.claim = Claim::in_doubt(NOW);
     let revision = used.store.load(alert).await.unwrap().unwrap().revision;
     used.store.save(&claimed, &[], revision).await.unwrap();
-    let busy = linking::link(&used.store, alert, ticket, NOW).await;
+    let busy = linking::link(&used.store, &desk, alert, ticket, NOW).await;
     assert!(matches!(busy, Err(OperatorError::Claimed(_))), "{busy:?}");
+}
+
+/// A ticket of a client, open.
+fn ticket_of(id: u64, client: u64) -> Ticket {
+    let ticket = linked(1, "new", 1).observed_ticket.unwrap();
+    Ticket {
+        id: TicketId::new(id),
+        client: HaloClientId::new(client),
+        ..ticket
+    }
+}
+
+#[tokio::test]
+async fn only_a_ticket_that_halopsa_has_for_the_customer_of_the_alert_is_linked() {
+    let deleted = Ticket {
+        existence: Existence::Deleted,
+        ..ticket_of(2, 17)
+    };
+    let closed = Ticket {
+        status: StatusId::new(9),
+        ..ticket_of(4, 17)
+    };
+    let desk = Tickets::of([ticket_of(1, 18), deleted, ticket_of(3, 17), closed]);
+    let link = async |ticket: u64, environment: u64| {
+        let used = UsedStore::new().await;
+        let mut pair = unlinked(1);
+        if let Some(alert) = &mut pair.observed_alert {
+            alert.environment = EnvironmentId::new(environment);
+        }
+        used.save(&pair).await;
+        let (alert, ticket) = (AlertId::new(1), TicketId::new(ticket));
+        let answer = linking::link(&used.store, &desk, alert, ticket, NOW).await;
+        let stored = used.store.load(alert).await.unwrap().unwrap().value;
+        let queued = used.store.depth(Lane::Urgent).await.unwrap();
+        let is_linked = answer.is_ok();
+        assert_eq!(
+            (stored.ticket.is_some(), queued > 0),
+            (is_linked, is_linked)
+        );
+        answer.map(|answer| answer.next)
+    };
+    let other = link(1, 8801).await.unwrap_err().to_string();
+    for part in ["client 18", "client 17", "Contoso", "#1"] {
+        assert!(other.contains(part), "{other}");
+    }
+    for gone in [2, 99] {
+        let refused = link(gone, 8801).await;
+        let is_gone = matches!(&refused, Err(OperatorError::NoSuchTicket(_)));
+        assert!(is_gone, "#{gone}: {refused:?}");
+    }
+    let unmapped = link(3, 8899).await;
+    assert!(
+        matches!(unmapped, Err(OperatorError::NoClient(_))),
+        "{unmapped:?}"
+    );
+    assert!(!link(3, 8801).await.unwrap().contains("closed"));
+    assert!(link(4, 8801).await.unwrap().contains("#4 is closed"));
 }
 
 #[tokio::test]

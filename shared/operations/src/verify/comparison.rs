@@ -1,12 +1,12 @@
 //! One pair, as both sides are now.
 
 use halogard_domain::plan::{FieldDifference, field_differences};
-use halogard_domain::policy::Mode;
+use halogard_domain::policy::{Mode, ParkReason};
 use halogard_domain::storm::Membership;
 use halogard_domain::{Alert, Link, Policy, Ticket, Timestamp};
 
 use super::{Symbol, VerifiedPair};
-use crate::waiting::waiting_pair;
+use crate::waiting::why_sides_differ;
 
 /// What HaloPSA says of a pair's ticket.
 pub(super) enum TicketLookup {
@@ -40,8 +40,8 @@ pub(super) fn compare(
     now: Timestamp,
 ) -> VerifiedPair {
     let last = link.observed_alert.as_ref();
-    let waiting = policy.and_then(|policy| waiting_pair(link, policy, now));
-    let explained = waiting.map(|waiting| waiting.cause.words().to_owned());
+    let explained = policy.and_then(|policy| why_sides_differ(link, policy, now));
+    let explained = explained.map(str::to_owned);
     let record = |symbol, what: &str, explained| VerifiedPair {
         symbol,
         alert: Some(link.alert),
@@ -78,6 +78,9 @@ pub(super) fn compare(
             "the alert is open, and its ticket was deleted",
             Some("a person deleted it".to_owned()),
         ),
+        TicketLookup::None if link.parked.is_some_and(ParkReason::is_chosen) => {
+            record(Symbol::Same, "no ticket is wanted", explained)
+        }
         TicketLookup::None
             if alert_closed
                 || !current.visible

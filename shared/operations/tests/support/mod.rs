@@ -5,6 +5,8 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
+pub mod vendors;
+
 use halogard_app::ports::{
     AlertIndex as _, Clock, JournalEntry, Links as _, NamedValues as _, QueuedState, Records as _,
     Revision, SinceQueued, keys,
