@@ -14,8 +14,16 @@ pub struct ChangeOptions {
     #[arg(long)]
     pub yes: bool,
     /// Why, for the audit.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = read_reason)]
     pub reason: Option<String>,
+}
+
+/// Reads why a command is given: some words, because the audit is read later.
+pub fn read_reason(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("a reason has words"),
+        reason => Ok(reason.to_owned()),
+    }
 }
 
 /// Where systems name the account of the person at the terminal.
@@ -77,7 +85,15 @@ fn name_of(uid: u32, accounts: &str) -> Option<String> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::name_of;
+    use super::{name_of, read_reason};
+
+    #[test]
+    fn a_reason_has_words() {
+        assert_eq!(read_reason(" maintenance "), Ok("maintenance".to_owned()));
+        for empty in ["", "  ", "\t"] {
+            assert!(read_reason(empty).is_err(), "{empty:?}");
+        }
+    }
 
     #[test]
     fn an_account_is_named_by_the_line_that_gives_its_number() {

@@ -12,7 +12,7 @@ use halogard_operations::audit;
 use halogard_operations::inspect::{self, InspectAnswer, InspectSubject, InspectedRun, RunPhase};
 use halogard_runtime::SystemClock;
 
-use crate::confirm::operator;
+use crate::confirm::{operator, read_reason};
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
@@ -34,7 +34,7 @@ pub struct InspectOptions {
     #[arg(long)]
     pub follow: bool,
     /// Why, for the audit.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = read_reason)]
     pub reason: Option<String>,
     /// Where, and how it is printed.
     #[command(flatten)]

@@ -12,7 +12,7 @@ use halogard_operations::subject::Subject;
 use halogard_runtime::SystemClock;
 
 use super::pause::one_alert;
-use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::confirm::{ChangeOptions, confirm, operator, read_reason};
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
@@ -27,7 +27,7 @@ pub struct LinkOptions {
     #[arg(value_name = "TICKET")]
     pub ticket: String,
     /// Why, for the audit.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = read_reason)]
     pub reason: Option<String>,
     /// Where, and how it is printed.
     #[command(flatten)]

@@ -10,18 +10,22 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use halogard_app::Store;
+use halogard_app::ports::Clock as _;
 use halogard_config::{CustomerEntries, with_customers};
 use halogard_domain::Policy;
 use halogard_domain::ids::EnvironmentId;
 use halogard_domain::policy::{Mode, Pattern};
 use halogard_domain::start::UNDECIDED_MAX;
+use halogard_operations::audit;
 use halogard_operations::config_changes;
 use halogard_operations::map::{
     self, CustomerMap, EntryDefaults, MapRow, MapSelection, MatchState, read_customer_map,
 };
+use halogard_runtime::SystemClock;
 use serde::Serialize;
 
 use crate::commands::config;
+use crate::confirm::operator;
 use crate::opened_store::{
     self, MissingStore, OpenedStore, StoreCommand, StoreLocation, StoreOptions,
 };
@@ -134,6 +138,8 @@ pub async fn run(options: &MapOptions) -> anyhow::Result<ExitCode> {
                 .config_file
                 .context("a stack has no config file here")?;
             config::rewrite(&file, |text| Ok(with_customers(text, &entries)?))?;
+            let subject = file.display().to_string();
+            opened_store::run(&options.store, RecordWritten(&entries, subject)).await?;
             answer.written_to = Some(file);
         }
     }
@@ -209,6 +215,33 @@ impl StoreCommand for ReadLists {
             waiting,
             config_file,
         })
+    }
+}
+
+/// Records the entries that were written to the file of this name.
+struct RecordWritten<'a>(&'a CustomerEntries, String);
+
+impl StoreCommand for RecordWritten<'_> {
+    type Output = ();
+
+    async fn run<S: Store + Clone + 'static>(self, opened: OpenedStore<S>) -> anyhow::Result<()> {
+        let Self(entries, subject) = self;
+        let done = format!(
+            "{} environments mapped, {} ignored",
+            entries.mapped.len(),
+            entries.ignored.len()
+        );
+        let (operator, now) = (operator(None), SystemClock.now());
+        audit::record(
+            &opened.store,
+            &operator,
+            "map --write",
+            &subject,
+            &done,
+            now,
+        )
+        .await?;
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ use halogard_operations::{audit, explain};
 use halogard_runtime::SystemClock;
 
 use super::status::pause_row;
-use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::confirm::{ChangeOptions, confirm, operator, read_reason};
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
@@ -70,7 +70,7 @@ pub struct ResumeOptions {
     #[command(flatten)]
     pub target: PauseTarget,
     /// Why, for the audit.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = read_reason)]
     pub reason: Option<String>,
     /// Where, and how it is printed.
     #[command(flatten)]
@@ -87,7 +87,7 @@ pub struct SnoozeOptions {
     #[arg(long, value_name = "TIME")]
     pub until: String,
     /// Why.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = read_reason)]
     pub reason: String,
     /// Where, and how it is printed.
     #[command(flatten)]

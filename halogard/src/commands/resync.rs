@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use halogard_app::Store;
@@ -14,7 +14,7 @@ use halogard_operations::resync::{
 };
 use halogard_operations::subject::Subject;
 use halogard_operations::waiting::WaitingCause;
-use halogard_operations::{audit, explain};
+use halogard_operations::{audit, explain, pausing};
 use halogard_runtime::SystemClock;
 
 use super::dlq::shortened;
@@ -124,6 +124,13 @@ impl QueuePairs<'_> {
                 bail!("{name} belongs to no alert that Halogard knows");
             }
             alerts.extend(named);
+        }
+        if let Some(customer) = &options.customer {
+            let is_known = pausing::environment_of(store, customer).await?.is_some();
+            ensure!(
+                is_known,
+                "no alert came from a customer {customer:?}; write its name as Liongard does, or its environment id"
+            );
         }
         let since = options.since.as_deref();
         let since = since.map(|since| read_time(since, SystemClock.now(), Direction::Past));

@@ -22,11 +22,13 @@ use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Clock as _, Stage, Vault as _};
 use halogard_credentials::SecretFields;
 use halogard_credentials::rotation::{RotateError, Rotation, StepOutcome};
+use halogard_operations::audit;
 use halogard_runtime::SystemClock;
 use halogard_vendors::{HaloAdmin, LiongardAdmin};
 
 pub use schedule::rotate_on_schedule;
 
+use crate::confirm::operator;
 use crate::output::{self, GOOD};
 use crate::stored_credentials;
 use local_target::LocalTarget;
@@ -120,8 +122,27 @@ pub async fn run(options: &RotateOptions) -> anyhow::Result<ExitCode> {
 }
 
 impl<P: Target> RotateCommand<P> {
-    /// Rotates the credential that was named.
+    /// Rotates the credential that was named, and records it.
     async fn rotate(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
+        let code = self.replace_value(options).await?;
+        let done = if code == ExitCode::SUCCESS {
+            "carried out"
+        } else {
+            "begun; a person has to act before it goes on"
+        };
+        let command = if options.revoke {
+            "rotate --revoke"
+        } else {
+            "rotate"
+        };
+        let (operator, subject) = (operator(None), word(options.credential));
+        let (store, now) = (self.target.store(), SystemClock.now());
+        audit::record(store, &operator, command, subject, done, now).await?;
+        Ok(code)
+    }
+
+    /// Puts a new value of the credential in the place of the current one, which ends where that is asked for.
+    async fn replace_value(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
         let name = self.target.secret(options.credential);
         let before = self.current_version(name).await?;
         let code = match options.credential {

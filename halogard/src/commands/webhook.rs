@@ -9,6 +9,7 @@ use halogard_app::Store;
 use halogard_app::ports::{Clock as _, NewWebhook, WebhookAuthentication};
 use halogard_credentials::webhook_auth::{SIGNATURE_HEADER, WebhookAuthKind, WebhookCredentials};
 use halogard_credentials::{SecretFields, members};
+use halogard_operations::audit::{self, Operator};
 use halogard_operations::moment::Moment;
 use halogard_operations::webhook_samples::{WebhookLog, webhook_log};
 use halogard_operations::webhooks::{
@@ -19,7 +20,7 @@ use halogard_runtime::SystemClock;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
-use crate::confirm::{ChangeOptions, confirm};
+use crate::confirm::{ChangeOptions, confirm, operator};
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions, WebhookTarget};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
@@ -136,7 +137,11 @@ async fn install(change: &ChangeOptions, store: &StoreOptions) -> anyhow::Result
         output::remark("nothing was done");
         return Ok(ExitCode::SUCCESS);
     }
-    let answer = opened_store::run(store, Install(&target)).await?;
+    let install = Install {
+        target: &target,
+        operator: operator(change.reason.as_ref()),
+    };
+    let answer = opened_store::run(store, install).await?;
     page::print(&answer, store.json, |answer, page| {
         write_answer(answer, &target, page);
     })?;
@@ -246,7 +251,10 @@ impl StoreCommand for ReadLog {
 }
 
 /// Makes what is missing.
-struct Install<'a>(&'a WebhookTarget);
+struct Install<'a> {
+    target: &'a WebhookTarget,
+    operator: Operator,
+}
 
 impl StoreCommand for Install<'_> {
     type Output = WebhookAnswer;
@@ -255,14 +263,18 @@ impl StoreCommand for Install<'_> {
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<WebhookAnswer> {
-        let target = self.0;
+        let target = self.target;
         let new = NewWebhook {
             name: WEBHOOK_NAME.to_owned(),
             url: target.url.clone(),
             authentication: authentication(&target.members)?,
         };
         let desk = opened.halo_webhooks().await?;
-        Ok(webhooks::install(&desk, target.token.expose_secret(), &new).await?)
+        let answer = webhooks::install(&desk, target.token.expose_secret(), &new).await?;
+        let (command, now) = ("webhook install", SystemClock.now());
+        let (store, operator) = (&opened.store, &self.operator);
+        audit::record(store, operator, command, WEBHOOK_NAME, "installed", now).await?;
+        Ok(answer)
     }
 }
 

@@ -57,13 +57,16 @@ pub struct NoTime(String);
 /// [`NoTime`] shows the forms.
 pub fn read_time(text: &str, now: Timestamp, direction: Direction) -> Result<Timestamp, NoTime> {
     let text = text.trim();
+    let no_time = || NoTime(text.to_owned());
     if let Some(length) = length(text) {
-        return Ok(match direction {
+        let time = match direction {
             Direction::Past => now.minus(length),
             Direction::Future => now.plus(length),
-        });
+        };
+        // A time before or after every calendar could not be shown.
+        let shown = jiff::Timestamp::from_millisecond(time.as_millis());
+        return shown.map(|_| time).map_err(|_| no_time());
     }
-    let no_time = || NoTime(text.to_owned());
     let instant = match text.parse::<jiff::Timestamp>() {
         Ok(instant) => instant,
         // The parser of days takes a time without a zone as well, and forgets the time.
@@ -124,8 +127,12 @@ mod tests {
             "2025-13-01",
             "-2h",
             "2025-11-28T18:00",
+            "99999999d",
+            "213503982334601d",
         ] {
-            assert!(read_time(text, now, Direction::Past).is_err(), "{text:?}");
+            for direction in [Direction::Past, Direction::Future] {
+                assert!(read_time(text, now, direction).is_err(), "{text:?}");
+            }
         }
     }
 

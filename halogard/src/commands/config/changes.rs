@@ -19,7 +19,7 @@ use halogard_runtime::SystemClock;
 use serde::Serialize;
 
 use super::{chosen, rewrite};
-use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::confirm::{ChangeOptions, confirm, operator, read_reason};
 use crate::dialect_table;
 use crate::opened_store::{
     self, MissingStore, OpenedStore, StoreCommand, StoreLocation, StoreOptions,
@@ -58,7 +58,7 @@ pub struct ApplyOptions {
     #[arg(long)]
     pub anyway: bool,
     /// Why, for the history and the audit.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = read_reason)]
     pub reason: Option<String>,
     /// Where, and how it is printed.
     #[command(flatten)]
@@ -196,11 +196,16 @@ pub async fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
 /// Prints the text of a version.
 pub async fn show(options: &ShowOptions) -> anyhow::Result<ExitCode> {
     let text = opened_store::run(&options.store, ReadText(options.version)).await?;
-    let Some(text) = text else {
+    let Some(shown) = text else {
         bail!("no config was applied yet; start with `halogard config plan`");
     };
+    if options.store.json {
+        output::result(&serde_json::to_string_pretty(&shown)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let text = &shown.text;
     // Line for line what was applied: the printing ends the last one.
-    output::result(text.strip_suffix('\n').unwrap_or(&text));
+    output::result(text.strip_suffix('\n').unwrap_or(text));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -418,17 +423,30 @@ impl StoreCommand for ReadHistory {
     }
 }
 
+/// The answer of `config show`.
+#[derive(Serialize)]
+struct ShownConfig {
+    /// Its number.
+    version: Option<u64>,
+    /// The text, as it was applied.
+    text: String,
+}
+
 /// Reads the text of a version.
 struct ReadText(Option<u64>);
 
 impl StoreCommand for ReadText {
-    type Output = Option<String>;
+    type Output = Option<ShownConfig>;
 
     async fn run<S: Store + Clone + 'static>(
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<Self::Output> {
-        Ok(config_changes::text_of(&opened.store, self.0).await?)
+        let store = &opened.store;
+        let in_force = config_changes::in_force(store).await?;
+        let version = self.0.or_else(|| in_force.current().map(|it| it.number));
+        let text = config_changes::text_of(store, self.0).await?;
+        Ok(text.map(|text| ShownConfig { version, text }))
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_app::ports::{
-    AlertList, AlertListing, AlertSource, Changes, EnvironmentInfo, ErrorCode, FailureClass,
-    KeyedPage, KeyedTicket, OpeningGuard, PortError, SearchWithin, ServiceDesk, TicketListing,
-    TicketTexts,
+    AlertList, AlertListing, AlertSource, Changes, EnvironmentInfo, ErrorCode, KeyedPage,
+    KeyedTicket, OpeningGuard, PortError, SearchWithin, ServiceDesk, TicketListing, TicketTexts,
 };
+use halogard_domain::FailureClass;
 use halogard_domain::ids::{AlertId, NoteId, TicketId};
 use halogard_domain::key::SignedKey;
 use halogard_domain::sweep_cursor::{ChangeRange, KeyedListPlace};
