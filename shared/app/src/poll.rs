@@ -302,11 +302,12 @@ impl<E: Env> Reconciler<E> {
         let mut linked = BTreeSet::new();
         let mut in_sync = Vec::new();
         for chunk in ids.chunks(CHUNK) {
-            for link in self
+            for mut link in self
                 .store
                 .load_many(&chunk.iter().copied().collect())
                 .await?
             {
+                link.correct_times(now);
                 linked.insert(link.alert);
                 let ticket = link.ticket.filter(|_| link.has_open_ticket());
                 let due = ticket.filter(|ticket| changes.check.includes(*ticket));

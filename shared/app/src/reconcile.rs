@@ -95,9 +95,14 @@ impl<E: Env> Reconciler<E> {
     ) -> Result<Option<PairSession<'a>>, ReconcileError> {
         let mut session = self.load_session(alert, policy, batcher, cause).await?;
         let link = &mut session.link;
-        if let Some(snapshot) = snapshot {
+        let now = self.clock.now();
+        // What was seen under a clock that was ahead proves nothing: it is read anew.
+        let is_possible = |seen: &&Alert| seen.observed_at.believed_at(now) == seen.observed_at;
+        let believed = snapshot.filter(is_possible);
+        if let Some(snapshot) = believed {
             link.observe_alert(snapshot.clone());
         } else if link.observed_alert.is_none()
+            || snapshot.is_some()
             || matches!(
                 cause,
                 Cause::RunEnded { .. } | Cause::Operator | Cause::TicketRequested
@@ -113,9 +118,12 @@ impl<E: Env> Reconciler<E> {
                         .await?;
                     link.observe_alert(alert);
                 }
-                None if link.observed_alert.is_none() => return Ok(None),
-                // An alert that is no longer listed is not closed.
-                None => {}
+                None => match snapshot {
+                    Some(snapshot) => link.observe_alert(snapshot.clone()),
+                    None if link.observed_alert.is_none() => return Ok(None),
+                    // An alert that is no longer listed is not closed.
+                    None => {}
+                },
             }
         }
         let seen = link.observed_alert.as_ref();
@@ -179,9 +187,12 @@ impl<E: Env> Reconciler<E> {
         if owners.is_empty() {
             return self.adopt_snapshot(ticket, snapshot, cause, &policy).await;
         }
+        let now = self.clock.now();
+        let is_possible = |seen: &&Ticket| seen.observed_at.believed_at(now) == seen.observed_at;
         let mut news = TicketNews {
             ticket,
-            snapshot: snapshot.cloned(),
+            // What was seen under a clock that was ahead proves nothing: it is read anew.
+            snapshot: snapshot.filter(is_possible).cloned(),
             is_current: false,
             requested_at,
             owners: &owners,
@@ -332,8 +343,9 @@ impl<E: Env> Reconciler<E> {
                 alert.as_ref(),
                 ticket.as_ref(),
                 session.policy,
-                now,
+                session.plan_time(now),
             );
+            session.asked_at = now;
             if steps.is_empty() {
                 session.record_if_alert_stayed_open(now);
                 session.link.drop_lapsed_refusals(session.policy, now);

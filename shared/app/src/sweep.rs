@@ -265,7 +265,8 @@ impl<E: Env> Reconciler<E> {
         let mut messages = Vec::new();
         let mut outdated = Vec::new();
         for listing in listings {
-            let Some(row) = self.message_for(listing).await? else {
+            // Large: it holds pairs.
+            let Some(row) = Box::pin(self.message_for(listing)).await? else {
                 continue;
             };
             outdated.extend(row.outdates.into_iter().map(|it| (it, listing.id)));
@@ -353,7 +354,8 @@ impl<E: Env> Reconciler<E> {
             let Some(stored) = self.store.load(alert).await? else {
                 continue;
             };
-            let link = stored.value;
+            let mut link = stored.value;
+            link.correct_times(self.clock.now());
             if link.ticket != Some(listing.id) {
                 let beside = listing.ticket.as_ref().is_some_and(|ticket| {
                     link.is_open_beside(ticket, &policy)

@@ -29,7 +29,7 @@ pub use claim::{
     CLAIM_LEFT_MIN, CLAIM_TTL, Claim, IN_DOUBT_MAX, IN_DOUBT_SEARCHES, NOTE_CLAIM_TTL, NoteClaim,
     REQUEST_LINGER,
 };
-pub use observations::{REPORT_DISORDER_MAX, WRITE_AGE_MAX, is_recent_for_a_write};
+pub use observations::{REPORT_DISORDER_MAX, WRITE_AGE_MAX};
 pub use refusals::{REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind};
 
 /// Earlier tickets that a link names. A sweep recognises older ones by the number in their key.

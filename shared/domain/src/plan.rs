@@ -13,7 +13,7 @@ use crate::missing::Missing;
 use crate::policy::{Mode, ParkReason, Policy};
 use crate::runs::RunTarget;
 use crate::ticket::{Existence, Ticket, TicketChange, TicketDraft};
-use crate::time::Timestamp;
+use crate::time::{PlanTime, Timestamp};
 use crate::work::WorkSign;
 
 /// One step of a plan. Steps are executed in order. After a step that only reads, the plan is made
@@ -98,8 +98,10 @@ pub fn plan(
     alert: Option<&Alert>,
     ticket: Option<&Ticket>,
     policy: &Policy,
-    now: Timestamp,
+    time: impl Into<PlanTime>,
 ) -> Vec<Step> {
+    let time = time.into();
+    let now = time.now;
     let Some(alert) = alert else {
         return Vec::new();
     };
@@ -133,7 +135,7 @@ pub fn plan(
         Existence::MergedInto(into) => vec![Step::FollowMerge(into)],
         Existence::Present => match policy.choose(alert) {
             Ok((mapping, template)) => {
-                linked::plan(link, alert, ticket, mapping, template, policy, now)
+                linked::plan(link, alert, ticket, mapping, template, policy, time)
             }
             Err(reason) if link.parked == Some(reason) => Vec::new(),
             Err(reason) => vec![Step::Park(reason)],
@@ -216,5 +218,5 @@ pub fn field_differences(
     if !is_open || !ticket.is_present() {
         return Vec::new();
     }
-    linked::Pair::of(link, alert, ticket, mapping, template, policy, now).differences()
+    linked::Pair::of(link, alert, ticket, mapping, template, policy, now.into()).differences()
 }

@@ -13,7 +13,7 @@ use crate::ids::{
 use crate::key::{InstallationId, SignedKey};
 use crate::policy::{ClosedBy, StatusMap};
 use crate::render;
-use crate::time::Timestamp;
+use crate::time::{PlanTime, Timestamp};
 
 /// A ticket in HaloPSA.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,15 +126,12 @@ pub enum HumanActivity {
 /// since, as may happen between any read and the write that follows; this bounds that interval.
 pub const ACTIVITY_TTL: Duration = Duration::from_secs(60);
 
-/// The smallest difference of two times.
-const MILLISECOND: Duration = Duration::from_millis(1);
-
 impl HumanActivity {
     /// Whether only integrations have worked on the ticket, according to a check that is still
-    /// valid at `now`.
+    /// valid at `time`.
     #[must_use]
-    pub fn is_untouched(self, now: Timestamp) -> bool {
-        matches!(self, Self::None { as_of } if now.is_within(ACTIVITY_TTL + MILLISECOND, as_of))
+    pub fn is_untouched(self, time: PlanTime) -> bool {
+        matches!(self, Self::None { as_of } if time.is_fresh(as_of, ACTIVITY_TTL))
     }
 }
 

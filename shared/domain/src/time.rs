@@ -78,6 +78,36 @@ impl Timestamp {
     }
 }
 
+/// When a plan is made, and since when what it needs to know has been asked for.
+///
+/// A read ages while it is under way. Counted by its age alone, the answer of a slow service desk would be
+/// too old when it arrives, each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanTime {
+    /// Our clock.
+    pub now: Timestamp,
+    /// When the plan before this one was made, or the reconciliation began: the reads that this plan relies on
+    /// were asked for then.
+    pub asked_at: Timestamp,
+}
+
+impl PlanTime {
+    /// Whether what was true at `as_of` may be relied on: it is not older than `age`, or it was read since it
+    /// was asked for, however long that took.
+    #[must_use]
+    pub fn is_fresh(self, as_of: Timestamp, age: Duration) -> bool {
+        let is_possible = as_of <= self.now.plus(CLOCK_AHEAD_MAX);
+        is_possible && (as_of >= self.asked_at || self.now.since(as_of) <= age)
+    }
+}
+
+/// A plan for which nothing was asked.
+impl From<Timestamp> for PlanTime {
+    fn from(now: Timestamp) -> Self {
+        Self { now, asked_at: now }
+    }
+}
+
 /// A reading of a clock that no one sets. Readings of the same `source` can be compared, by whichever
 /// process they were made; between two sources nothing is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

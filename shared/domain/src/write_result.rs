@@ -4,12 +4,13 @@
 //! HaloPSA did is a fact: it is applied to the newest link. Each result changes only what it is about,
 //! so results and reports may be applied in any order.
 
-use crate::ids::{TechnicianId, TicketId};
+use crate::ids::{PriorityId, StatusId, TechnicianId, TicketId};
 use crate::link::{
     AcceptedChange, Base, Claim, Closure, Link, NoteClaim, REQUEST_LINGER, RefusedWrite, WriteKind,
 };
 use crate::policy::ClosedBy;
-use crate::ticket::Ticket;
+use crate::slug::Slug;
+use crate::ticket::{Ticket, TicketChange};
 use crate::time::Timestamp;
 use crate::work::InitialState;
 
@@ -41,6 +42,16 @@ pub enum WriteResult {
         accepted: Box<AcceptedChange>,
         /// The ticket as the answer shows it.
         ticket: Ticket,
+    },
+    /// The answer to a change of fields shows these members as they were asked for, whatever else it shows.
+    /// Follows `Changed`.
+    MembersWritten {
+        /// The ticket.
+        ticket: TicketId,
+        /// The status, and that of the alert for which it was set.
+        status: Option<(StatusId, Slug)>,
+        /// The priority, likewise.
+        priority: Option<(PriorityId, Slug)>,
     },
     /// The ticket is about to be assigned to this technician by us: that it is so afterwards is not a person's work,
     /// however the request ends.
@@ -118,6 +129,13 @@ impl Link {
             WriteResult::Changed { accepted, ticket } if self.ticket == Some(ticket.id) => {
                 self.apply_change(accepted, ticket);
             }
+            WriteResult::MembersWritten {
+                ticket,
+                status,
+                priority,
+            } if self.ticket == Some(*ticket) => {
+                self.apply_members(status.as_ref(), priority.as_ref());
+            }
             WriteResult::AssignmentExpected { ticket, technician }
                 if self.ticket == Some(*ticket) =>
             {
@@ -150,6 +168,7 @@ impl Link {
             | WriteResult::Unrecognised(_)
             | WriteResult::OpenInDoubt { .. }
             | WriteResult::Changed { .. }
+            | WriteResult::MembersWritten { .. }
             | WriteResult::AssignmentExpected { .. }
             | WriteResult::NoteAdded(_)
             | WriteResult::NoteInDoubt { .. } => {}
@@ -201,6 +220,47 @@ impl Link {
                 base.ticket_status = ticket.status;
             }
             WriteKind::Open | WriteKind::SetFields | WriteKind::AddNote => {}
+        }
+    }
+
+    /// What `answer` shows as `change` of fields asked for: those members are ours, whatever a person changed
+    /// beside them in the meantime.
+    #[must_use]
+    pub fn written_members(&self, change: &TicketChange, answer: &Ticket) -> Option<WriteResult> {
+        let alert = self.observed_alert.as_ref()?;
+        let status = change.status.filter(|asked| *asked == answer.status);
+        let priority = change
+            .priority
+            .filter(|asked| Some(*asked) == answer.priority);
+        (status.is_some() || priority.is_some()).then(|| WriteResult::MembersWritten {
+            ticket: change.id,
+            status: status.map(|written| (written, alert.status.clone())),
+            priority: priority.map(|written| (written, alert.priority.clone())),
+        })
+    }
+
+    /// Takes in members of the ticket that were written for the alert.
+    fn apply_members(
+        &mut self,
+        status: Option<&(StatusId, Slug)>,
+        priority: Option<&(PriorityId, Slug)>,
+    ) {
+        if let Some(base) = &mut self.base {
+            if let Some((written, of_alert)) = status {
+                base.ticket_status = *written;
+                base.alert_status = of_alert.clone();
+            }
+            if let Some((written, of_alert)) = priority {
+                base.ticket_priority = Some(*written);
+                base.alert_priority = of_alert.clone();
+            }
+        } else if let Some(opening) = &mut self.opening {
+            if let Some((_, of_alert)) = status {
+                opening.status = of_alert.clone();
+            }
+            if let Some((_, of_alert)) = priority {
+                opening.priority = of_alert.clone();
+            }
         }
     }
 

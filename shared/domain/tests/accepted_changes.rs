@@ -555,3 +555,23 @@ fn a_closing_that_is_not_carried_out_is_wanted_again() {
     assert_eq!((base.alert_closed, base.ticket_closed), (false, None));
     assert_eq!(base.ticket_status, OPEN);
 }
+
+/// Both clocks were ahead when HaloPSA answered, and are put right: the answer lies in the future, and so does
+/// what it shows. The first report that shows the change ends the doubt.
+#[test]
+fn an_answer_that_was_seen_under_a_clock_ahead_is_not_read_for_ever() {
+    let policy = policy(Mode::Managed);
+    for ahead in [120, 3_600, 365 * 86_400] {
+        // HaloPSA's answer shows no later time of change than was known: what became of it is doubtful.
+        let mut link = lowered(&policy, 60);
+        let now = ANSWERED - ahead;
+        link.correct_times(at(now));
+        for read in 0..3 {
+            let steps = planned(&link, &policy, now + read);
+            let is_read = steps.contains(&Step::ReadTicket);
+            assert!(!is_read, "{ahead} s ahead: {steps:?}");
+            link.observe_current_ticket(shows(4, 60, now + read));
+        }
+        assert_eq!(planned(&link, &policy, now + 3), [], "{ahead} s ahead");
+    }
+}

@@ -3,6 +3,7 @@
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::Cause;
 use halogard_domain::pair_status::{PairStatus, pair_status};
+use halogard_domain::time::PlanTime;
 use halogard_domain::write_result::WriteResult;
 use halogard_domain::{Link, Policy, Timestamp};
 
@@ -34,6 +35,8 @@ pub(super) struct PairSession<'a> {
     pub(super) actions: Vec<Action>,
     /// A write was refused; the other steps are carried out all the same.
     pub(super) refusal: Option<PairOutcome>,
+    /// When the newest plan was made; before the first one, when this reconciliation began.
+    pub(super) asked_at: Timestamp,
     /// Whether the alert was read from Liongard in this reconciliation.
     pub(super) has_read_alert: bool,
     /// The text of the entry that opened the ticket which may be the pair's, once that was read.
@@ -53,13 +56,16 @@ impl<E: Env> Reconciler<E> {
         batcher: &'a WriteBatcher,
         cause: &Cause,
     ) -> Result<PairSession<'a>, ReconcileError> {
+        let asked_at = self.clock.now();
         let stored = self.store.load(alert).await?;
         let revision = stored
             .as_ref()
             .map_or(Revision::default(), |stored| stored.revision);
         let stored = stored.map(|stored| stored.value);
+        let mut link = stored.clone().unwrap_or_else(|| Link::new(alert));
+        link.correct_times(asked_at);
         let mut session = PairSession {
-            link: stored.clone().unwrap_or_else(|| Link::new(alert)),
+            link,
             revision,
             stored,
             policy,
@@ -67,6 +73,7 @@ impl<E: Env> Reconciler<E> {
             cause: cause.as_str(),
             actions: Vec::new(),
             refusal: None,
+            asked_at,
             has_read_alert: false,
             opening_entry: None,
             journal: Vec::new(),
@@ -111,6 +118,7 @@ impl<E: Env> Reconciler<E> {
                 break;
             };
             let newest = &mut stored.value;
+            newest.correct_times(self.clock.now());
             if let Some(alert) = &session.link.observed_alert {
                 newest.observe_alert(alert.clone());
             }
@@ -138,6 +146,14 @@ impl<E: Env> Reconciler<E> {
 }
 
 impl PairSession<'_> {
+    /// The time of a plan that is made at `now`, or of a read for it.
+    pub(super) const fn plan_time(&self, now: Timestamp) -> PlanTime {
+        PlanTime {
+            now,
+            asked_at: self.asked_at,
+        }
+    }
+
     /// Records an action for the report and for the journal.
     pub(super) fn record(&mut self, at: Timestamp, action: Action, detail: Option<String>) {
         self.actions.push(action);

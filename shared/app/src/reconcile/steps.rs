@@ -237,8 +237,8 @@ impl<E: Env> Reconciler<E> {
         Ok(Next::Replan)
     }
 
-    /// When a sweep of the last `age` began that did not list the ticket as changed; `None` where no sweep
-    /// says so.
+    /// When a sweep began that did not list the ticket as changed, within the last `age` or since the plan asked
+    /// for it; `None` where no sweep says so.
     async fn unchanged_until(
         &self,
         session: &PairSession<'_>,
@@ -248,8 +248,8 @@ impl<E: Env> Reconciler<E> {
             return Ok(None);
         }
         let mut swept_at = self.last_full_sweep().await?;
-        let is_recent = |at: &Timestamp| self.clock.now().since(*at) <= age;
-        if swept_at.is_some() && swept_at.filter(is_recent).is_none() {
+        let is_fresh = |at: &Timestamp| session.plan_time(self.clock.now()).is_fresh(*at, age);
+        if swept_at.is_some() && swept_at.filter(is_fresh).is_none() {
             match self.submit(SweepForChanges, session.batcher).await {
                 Ok(()) => swept_at = self.last_full_sweep().await?,
                 // Without a permit for the list there is none for the ticket.
@@ -259,7 +259,7 @@ impl<E: Env> Reconciler<E> {
                 }
             }
         }
-        let Some(swept_at) = swept_at.filter(is_recent) else {
+        let Some(swept_at) = swept_at.filter(is_fresh) else {
             return Ok(None);
         };
         // A sweep that found the ticket changed has said so in the stored link.

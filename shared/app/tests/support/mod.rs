@@ -201,11 +201,23 @@ impl Switch {
     }
 }
 
+/// What a person does to a ticket at the moment at which a change of it comes.
+#[derive(Clone, Copy)]
+pub struct Crossing {
+    pub edit: fn(&mut Ticket),
+    /// Whether the change takes effect before it.
+    pub after: bool,
+    /// Whether the answer to the change is lost.
+    pub is_unanswered: bool,
+}
+
 /// A service desk that holds tickets.
 #[derive(Default)]
 pub struct Desk {
     /// The time of reads.
     pub clock: OnceLock<Arc<ManualClock>>,
+    /// How long each answer takes.
+    pub takes: Mutex<Duration>,
     pub switch: Switch,
     /// What it shows to a probe.
     pub probed: Box<Probed>,
@@ -234,6 +246,8 @@ pub struct Desk {
     pub opens_one_by_one: Mutex<bool>,
     /// Notes that were added.
     pub added_notes: Mutex<Vec<String>>,
+    /// What a person does to a ticket next, when a change of it comes.
+    pub crossing: Mutex<Option<Crossing>>,
     /// Changes that were made.
     pub changes: Mutex<Vec<TicketChange>>,
     /// What its clock shows, if that is not what ours does.
@@ -256,7 +270,7 @@ impl ServiceDesk for Desk {
         key: &SignedKey,
         within: &SearchWithin,
     ) -> Result<Vec<KeyedTicket>, PortError> {
-        self.switch.ask()?;
+        self.ask()?;
         let mut searches = self.searches.lock().expect("no panic");
         searches.push((key.clone(), *within));
         let tickets = self.tickets.lock().expect("no panic");
@@ -277,7 +291,7 @@ impl ServiceDesk for Desk {
         place: Option<&KeyedListPlace>,
     ) -> Result<KeyedPage, PortError> {
         const ROWS: usize = 100;
-        self.switch.ask()?;
+        self.ask()?;
         let tickets = self.tickets.lock().expect("no panic");
         let page_no = place.map_or(1, KeyedListPlace::page);
         self.keyed_pages.lock().expect("no panic").push(page_no);
@@ -303,12 +317,12 @@ impl ServiceDesk for Desk {
     }
 
     async fn find_in_texts(&self, _text: &str) -> Result<Option<Vec<TicketListing>>, PortError> {
-        self.switch.ask()?;
+        self.ask()?;
         Ok(Some(Vec::new()))
     }
 
     async fn opened_since(&self, _since: Timestamp) -> Result<Vec<TicketListing>, PortError> {
-        self.switch.ask()?;
+        self.ask()?;
         Ok(self.listings.lock().expect("no panic").clone())
     }
 
@@ -332,6 +346,7 @@ impl ServiceDesk for Desk {
         for array in new.chunks(size) {
             let keys: Vec<&LinkKey> = array.iter().map(|new| &new.key.key).collect();
             let admission = guard.admit(&keys).await;
+            self.pass();
             for (new, admitted) in array.iter().zip(admission.admitted) {
                 opened.push(if admitted {
                     self.open_one(new)
@@ -345,17 +360,18 @@ impl ServiceDesk for Desk {
     }
 
     async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {
-        self.switch.ask()?;
+        let asked_at = self.clock.get().map(|clock| clock.now());
+        self.ask()?;
         wait(&self.slow_reads).await;
         let mut found = self.tickets.lock().expect("no panic").get(&id).cloned();
-        if let (Some(ticket), Some(clock)) = (&mut found, self.clock.get()) {
-            ticket.observed_at = clock.now();
+        if let (Some(ticket), Some(asked_at)) = (&mut found, asked_at) {
+            ticket.observed_at = asked_at;
         }
         Ok(found)
     }
 
     async fn listed(&self, ids: &BTreeSet<TicketId>) -> Result<BTreeSet<TicketId>, PortError> {
-        self.switch.ask()?;
+        self.ask()?;
         self.looked_for.lock().expect("no panic").push(ids.clone());
         let tickets = self.tickets.lock().expect("no panic");
         let shows = |id: &&TicketId| tickets.contains_key(id);
@@ -363,12 +379,12 @@ impl ServiceDesk for Desk {
     }
 
     async fn is_marked_deleted(&self, id: TicketId) -> Result<bool, PortError> {
-        self.switch.ask()?;
+        self.ask()?;
         Ok(self.deleted.lock().expect("no panic").contains(&id))
     }
 
     async fn notes(&self, ticket: TicketId) -> Result<TicketNotes, PortError> {
-        self.switch.ask()?;
+        self.ask()?;
         self.find_ticket(ticket)?;
         let opened_by = self.opened_by.lock().expect("no panic");
         let entries = self.entries.lock().expect("no panic");
@@ -387,6 +403,7 @@ impl ServiceDesk for Desk {
     }
 
     async fn change(&self, changes: &[TicketChange]) -> Vec<Result<Ticket, PortError>> {
+        self.pass();
         let changed = changes.iter().map(|change| self.change_one(change));
         let changed = changed.collect();
         wait(&self.slow_writes).await;
@@ -394,6 +411,7 @@ impl ServiceDesk for Desk {
     }
 
     async fn add_notes(&self, notes: &[NewNote]) -> Vec<Result<NoteId, PortError>> {
+        self.pass();
         let add = |note: &NewNote| {
             self.switch.ask()?;
             self.find_ticket(note.ticket)?;
@@ -415,7 +433,7 @@ impl ServiceDesk for Desk {
     }
 
     async fn changed_since(&self, since: Timestamp) -> Result<Changes, PortError> {
-        self.switch.ask()?;
+        self.ask()?;
         self.since.lock().expect("no panic").push(since);
         let rest = self.range.lock().expect("no panic").take();
         let listings = self.listings.lock().expect("no panic").clone();
@@ -427,7 +445,7 @@ impl ServiceDesk for Desk {
     }
 
     async fn next_page(&self, range: &ChangeRange) -> Result<Changes, PortError> {
-        self.switch.ask()?;
+        self.ask()?;
         self.next_page.lock().expect("no panic").push(range.clone());
         if let Some(act) = self.meanwhile.lock().expect("no panic").take() {
             act();
@@ -455,6 +473,19 @@ async fn wait(times: &Mutex<u32>) {
 }
 
 impl Desk {
+    /// One request, which takes its time.
+    fn ask(&self) -> Result<(), PortError> {
+        self.pass();
+        self.switch.ask()
+    }
+
+    /// Lets the time pass that an answer takes.
+    fn pass(&self) {
+        if let Some(clock) = self.clock.get() {
+            clock.pass(*self.takes.lock().expect("no panic"));
+        }
+    }
+
     fn open_one(&self, new: &NewTicket) -> Result<Ticket, PortError> {
         self.switch.ask()?;
         *self.opens.lock().expect("no panic") += 1;
@@ -488,11 +519,35 @@ impl Desk {
         self.find_ticket(change.id)?;
         let mut tickets = self.tickets.lock().expect("no panic");
         let ticket = tickets.get_mut(&change.id).expect("a ticket to change");
+        let crossing = self.crossing.lock().expect("no panic").take();
+        if let Some(Crossing {
+            edit, after: false, ..
+        }) = crossing
+        {
+            edit(ticket);
+        }
         ticket.status = change.status.unwrap_or(ticket.status);
         ticket.priority = change.priority.or(ticket.priority);
         ticket.changed_at = ticket.changed_at.plus(Duration::from_millis(1));
+        if let Some(now) = self.clock.get().map(|clock| clock.now()) {
+            ticket.changed_at = ticket.changed_at.max(now);
+        }
+        if let Some(Crossing {
+            edit, after: true, ..
+        }) = crossing
+        {
+            edit(ticket);
+        }
         self.changes.lock().expect("no panic").push(change.clone());
-        Ok(ticket.clone())
+        if crossing.is_some_and(|it| it.is_unanswered) {
+            return Err(PortError::new(
+                FailureClass::InDoubt,
+                ErrorCode::HalopsaNoAnswer,
+            ));
+        }
+        let mut answer = ticket.clone();
+        answer.observed_at = answer.observed_at.max(answer.changed_at);
+        Ok(answer)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::sweep_cursor::INDEX_LAG_MAX;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
 use crate::write_result::ClaimId;
 
 use super::Link;
@@ -116,6 +116,26 @@ impl Link {
     #[must_use]
     pub fn is_claimed(&self) -> bool {
         self.claim != Claim::Free || self.note_claim.is_some()
+    }
+
+    /// Claims that were acquired under a clock that was ahead count from `now`.
+    pub(super) fn correct_claims(&mut self, now: Timestamp) {
+        match &mut self.claim {
+            Claim::Held { since, until, .. } if since.believed_at(now) != *since => {
+                *since = now;
+                *until = now.plus(CLAIM_TTL);
+            }
+            Claim::InDoubt { since, searched_at } if since.believed_at(now) != *since => {
+                *since = now;
+                *searched_at = None;
+            }
+            Claim::Free | Claim::Held { .. } | Claim::InDoubt { .. } => {}
+        }
+        if let Some(note) = &mut self.note_claim
+            && note.until.since(now) > NOTE_CLAIM_TTL + CLOCK_AHEAD_MAX
+        {
+            note.until = now.plus(NOTE_CLAIM_TTL);
+        }
     }
 
     /// Acquires the right to open the ticket for `holder` at `now`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::alert::Alert;
 use crate::ids::TicketId;
 use crate::ticket::{HumanActivity, Ticket};
-use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
+use crate::time::{PlanTime, Timestamp};
 use crate::work::InitialState;
 
 use super::{Evidence, Link, WRITE_VISIBLE_WITHIN};
@@ -20,6 +20,44 @@ pub const WRITE_AGE_MAX: Duration = Duration::from_secs(15);
 pub const REPORT_DISORDER_MAX: Duration = Duration::from_secs(60);
 
 impl Link {
+    /// Takes back what a clock wrote that was ahead and has been set since, as of `now`. A time in the future
+    /// proves nothing: whatever is reported from now on is newer, and nothing waits for the time to come.
+    pub fn correct_times(&mut self, now: Timestamp) {
+        let is_future = |at: Timestamp| at.believed_at(now) != at;
+        if let Some(alert) = &mut self.observed_alert
+            && is_future(alert.observed_at)
+        {
+            alert.observed_at = Timestamp::EPOCH;
+        }
+        if let Some(ticket) = &mut self.observed_ticket {
+            if is_future(ticket.observed_at) {
+                ticket.observed_at = Timestamp::EPOCH;
+            }
+            if matches!(ticket.activity, HumanActivity::None { as_of } if is_future(as_of)) {
+                ticket.activity = HumanActivity::Unknown;
+            }
+        }
+        self.ticket_as_of = self.ticket_as_of.filter(|at| !is_future(*at));
+        self.missing = self.missing.filter(|missing| !is_future(missing.since));
+        if let Some(accepted) = &mut self.accepted
+            && is_future(accepted.answered_at)
+        {
+            accepted.answered_at = now;
+            accepted.changed_at = accepted.changed_at.believed_at(now);
+            accepted.believed_change = accepted.believed_change.believed_at(now);
+        }
+        if let Some(found) = &mut self.found {
+            found.at = found.at.believed_at(now);
+        }
+        if let Some(initial) = &mut self.initial
+            && is_future(initial.at)
+        {
+            // HaloPSA's rules are done with it.
+            initial.at = Timestamp::EPOCH;
+        }
+        self.correct_claims(now);
+    }
+
     /// Merges a report about the alert. An older report changes nothing.
     pub fn observe_alert(&mut self, alert: Alert) {
         debug_assert_eq!(alert.id, self.alert, "a report reached the wrong link");
@@ -175,16 +213,11 @@ impl Link {
         is_new
     }
 
-    /// Whether the ticket is known to be as observed, recently enough at `now` to write to it.
+    /// Whether the ticket is known to be as observed, recently enough at `time` to write to it.
     #[must_use]
-    pub fn is_ticket_current(&self, now: Timestamp) -> bool {
+    pub fn is_ticket_current(&self, time: impl Into<PlanTime>) -> bool {
+        let time = time.into();
         self.ticket_as_of
-            .is_some_and(|as_of| is_recent_for_a_write(as_of, now))
+            .is_some_and(|as_of| time.is_fresh(as_of, WRITE_AGE_MAX))
     }
-}
-
-/// Whether what was true at `as_of` may be relied on for a write at `now`.
-#[must_use]
-pub fn is_recent_for_a_write(as_of: Timestamp, now: Timestamp) -> bool {
-    as_of <= now.plus(CLOCK_AHEAD_MAX) && now.since(as_of) <= WRITE_AGE_MAX
 }

@@ -7,12 +7,12 @@ mod one_side_closed;
 use std::collections::BTreeSet;
 
 use crate::alert::Alert;
-use crate::link::{Base, Link, is_recent_for_a_write};
+use crate::link::{Base, Link, WRITE_AGE_MAX};
 use crate::plan::{Step, closing_the_group};
 use crate::policy::{Mapping, Mode, Policy, Template};
 use crate::runs::RunTarget;
 use crate::ticket::{HumanActivity, Ticket};
-use crate::time::Timestamp;
+use crate::time::{PlanTime, Timestamp};
 use crate::work::{WorkSign, sign_of_work};
 
 pub use differences::{DifferenceCause, FieldDifference, PairField};
@@ -26,9 +26,10 @@ pub(super) fn plan(
     mapping: &Mapping,
     template: &Template,
     policy: &Policy,
-    now: Timestamp,
+    time: PlanTime,
 ) -> Vec<Step> {
-    let pair = Pair::of(link, alert, ticket, mapping, template, policy, now);
+    let pair = Pair::of(link, alert, ticket, mapping, template, policy, time);
+    let now = time.now;
     if link.not_carried_out(policy, now).is_some() {
         return vec![Step::RecordNotCarriedOut];
     }
@@ -82,6 +83,7 @@ pub(super) struct Pair<'a> {
     template: &'a Template,
     policy: &'a Policy,
     now: Timestamp,
+    time: PlanTime,
     base: Base,
 }
 
@@ -94,7 +96,7 @@ impl<'a> Pair<'a> {
         mapping: &'a Mapping,
         template: &'a Template,
         policy: &'a Policy,
-        now: Timestamp,
+        time: PlanTime,
     ) -> Self {
         let assumed = || Base::assumed(alert, ticket, &template.statuses, link.opening.as_ref());
         Self {
@@ -104,7 +106,8 @@ impl<'a> Pair<'a> {
             mapping,
             template,
             policy,
-            now,
+            now: time.now,
+            time,
             base: link.base.clone().unwrap_or_else(assumed),
         }
     }
@@ -119,8 +122,8 @@ impl<'a> Pair<'a> {
             }
             _ => None,
         };
-        self.link.is_ticket_current(self.now)
-            || untouched_until.is_some_and(|as_of| is_recent_for_a_write(as_of, self.now))
+        self.link.is_ticket_current(self.time)
+            || untouched_until.is_some_and(|as_of| self.time.is_fresh(as_of, WRITE_AGE_MAX))
     }
 
     /// The missing steps, the last of which records what both sides agree on once the others are
@@ -181,14 +184,23 @@ impl<'a> Pair<'a> {
     }
 
     /// The current state of both sides, except that status, priority and text of the alert stay as
-    /// they are in the base: they enter it only when they have been written to the ticket.
+    /// they are in the base: they enter it only when the ticket shows them.
     fn seen(&self) -> Base {
-        Base {
-            alert_status: self.base.alert_status.clone(),
-            alert_priority: self.base.alert_priority.clone(),
+        let statuses = &self.template.statuses.by_slug;
+        let shows_status = statuses.get(&self.alert.status) == Some(&self.ticket.status);
+        let priority = self.template.priorities.of(&self.alert.priority);
+        let shows_priority = priority.is_some() && priority == self.ticket.priority;
+        let mut seen = Base {
             alert_text: self.base.alert_text,
             ..self.seen_with_alert()
+        };
+        if !shows_status {
+            seen.alert_status = self.base.alert_status.clone();
         }
+        if !shows_priority {
+            seen.alert_priority = self.base.alert_priority.clone();
+        }
+        seen
     }
 
     /// The current state of both sides.

@@ -184,8 +184,15 @@ impl<E: Env> Reconciler<E> {
                 let contradiction = change.contradicted_by(&ticket);
                 let expected_status = change.status.unwrap_or(change.premise.status);
                 let is_as_planned = ticket.status == expected_status;
+                let members = match write {
+                    WriteKind::SetFields => session.link.written_members(change, &ticket),
+                    _ => None,
+                };
                 if let Some(contradiction) = contradiction {
                     session.link.observe_current_ticket(ticket);
+                    if let Some(members) = members {
+                        session.apply(members);
+                    }
                     let error = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaNotDone);
                     return self.refused(write, error.with_message(contradiction), session);
                 }
@@ -193,6 +200,9 @@ impl<E: Env> Reconciler<E> {
                 let accepted = session.link.accepted_change(write, change, &ticket, at);
                 let accepted = Box::new(accepted);
                 session.apply(WriteResult::Changed { accepted, ticket });
+                if let Some(members) = members {
+                    session.apply(members);
+                }
                 session.record(at, action, None);
                 return Ok(if is_as_planned {
                     Next::Continue

@@ -26,7 +26,7 @@ impl Pair<'_> {
             {
                 self.leave_open()
             }
-            ClosePolicy::Untouched if activity.is_untouched(self.now) => self.close(),
+            ClosePolicy::Untouched if activity.is_untouched(self.time) => self.close(),
             ClosePolicy::Untouched => vec![Step::CheckActivity],
         }
     }
@@ -49,7 +49,8 @@ impl Pair<'_> {
     /// passed.
     fn native_grace_until(&self) -> Option<Timestamp> {
         // Liongard may leave the change time empty. The time when we read the report counts then.
-        let observed_at = self.alert.changed_at.max(self.alert.observed_at);
+        let changed_at = Some(self.alert.changed_at).filter(|at| at.believed_at(self.now) == *at);
+        let observed_at = changed_at.unwrap_or_default().max(self.alert.observed_at);
         let due = observed_at.plus(self.policy.native_grace);
         (self.policy.mode == Mode::Native && due > self.now).then_some(due)
     }
