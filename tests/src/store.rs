@@ -230,11 +230,11 @@ impl WorkQueue for ObservedStore {
     async fn defer(
         &self,
         lane: Lane,
-        receipt: &str,
+        receipts: &[&str],
         not_before: Timestamp,
     ) -> Result<(), PortError> {
         self.activity.due(not_before);
-        self.write("queue", self.inner.defer(lane, receipt, not_before))
+        self.write("queue", self.inner.defer(lane, receipts, not_before))
             .await
     }
 

@@ -132,9 +132,9 @@ impl<E: Env> Reconciler<E> {
         let mut pause_until = None;
         match disposition {
             Disposition::Ack => self.store.ack(lane, receipt).await?,
-            Disposition::Defer(until) => self.store.defer(lane, receipt, until).await?,
+            Disposition::Defer(until) => self.store.defer(lane, &[receipt], until).await?,
             Disposition::Pause(until) => {
-                self.store.defer(lane, receipt, until).await?;
+                self.store.defer(lane, &[receipt], until).await?;
                 pause_until = Some(until);
             }
             Disposition::Retry(until, reason) => {

@@ -95,10 +95,10 @@ impl<C: Clock> WorkQueue for Store<C> {
     async fn defer(
         &self,
         lane: Lane,
-        receipt: &str,
+        receipts: &[&str],
         not_before: Timestamp,
     ) -> Result<(), PortError> {
-        self.put_back(lane, receipt, not_before, |count| count.saturating_sub(1))
+        self.put_back(lane, receipts, not_before, |count| count.saturating_sub(1))
             .await
     }
 
@@ -108,7 +108,7 @@ impl<C: Clock> WorkQueue for Store<C> {
         receipt: &str,
         not_before: Timestamp,
     ) -> Result<(), PortError> {
-        self.put_back(lane, receipt, not_before, |count| count)
+        self.put_back(lane, &[receipt], not_before, |count| count)
             .await
     }
 

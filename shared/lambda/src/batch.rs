@@ -255,11 +255,14 @@ impl<P: Platform> RecordBatch<'_, P> {
         let resources = &self.invocation.resources;
         let (store, now) = (&resources.store, resources.clock.now());
         self.deferred += batch.deliveries.len();
-        for (message_id, delivery) in batch.message_ids.into_iter().zip(batch.deliveries) {
+        for delivery in &batch.deliveries {
             self.metrics
                 .note_age(batch.lane, now.since(delivery.sent_at));
-            let deferred = store.defer(batch.lane, &delivery.receipt, until).await;
-            self.settled(message_id, deferred);
+        }
+        let receipts: Vec<_> = batch.deliveries.iter().map(|it| &*it.receipt).collect();
+        let deferred = store.defer(batch.lane, &receipts, until).await;
+        for message_id in batch.message_ids {
+            self.settled(message_id, deferred.clone());
         }
     }
 

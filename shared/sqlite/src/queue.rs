@@ -77,12 +77,17 @@ impl<C: Clock> WorkQueue for Store<C> {
     async fn defer(
         &self,
         lane: Lane,
-        receipt: &str,
+        receipts: &[&str],
         not_before: Timestamp,
     ) -> Result<(), PortError> {
-        self.settle(lane, receipt, |db, message| {
-            let count = message.receive_count.saturating_sub(1);
-            make_visible(db, message.id, not_before, count, self.now())
+        self.change(|db, now| {
+            for receipt in receipts {
+                if let Some(message) = in_flight(db, lane, receipt, now)? {
+                    let count = message.receive_count.saturating_sub(1);
+                    make_visible(db, message.id, not_before, count, now)?;
+                }
+            }
+            Ok(())
         })
         .await
     }

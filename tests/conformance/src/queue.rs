@@ -34,6 +34,7 @@ macro_rules! queue {
             a_message_whose_worker_died_comes_back_and_counts,
             a_message_given_back_waits_and_does_not_count,
             giving_back_again_and_again_never_counts,
+            messages_given_back_together_all_wait_but_those_that_are_done,
             a_message_retried_waits_and_counts,
             a_receipt_that_was_overtaken_settles_nothing,
             a_receipt_settles_once,
@@ -142,8 +143,8 @@ async fn ack(queue: &impl WorkQueue, lane: Lane, delivery: &Delivery) {
 
 /// Gives `delivery` back until `not_before`.
 async fn defer(queue: &impl WorkQueue, delivery: &Delivery, not_before: Timestamp) {
-    let receipt = &delivery.receipt;
-    let given = queue.defer(Lane::Urgent, receipt, not_before).await;
+    let receipts = [delivery.receipt.as_str()];
+    let given = queue.defer(Lane::Urgent, &receipts, not_before).await;
     given.expect("the queue settles");
 }
 
@@ -345,6 +346,34 @@ pub async fn giving_back_again_and_again_never_counts<B: QueueFixture>(fixture: 
         receipts.insert(delivery.receipt);
     }
     assert_eq!(receipts.len(), 12, "each delivery has a name of its own");
+}
+
+pub async fn messages_given_back_together_all_wait_but_those_that_are_done<B: QueueFixture>(
+    fixture: B,
+) {
+    let queue = fixture.store();
+    send(&queue, Lane::Urgent, (1..=25).map(reconcile_message)).await;
+    let all = receive_all(&queue, Lane::Urgent, LONG).await;
+    let (done, given_back): (Vec<_>, Vec<_>) = all.iter().partition(|it| alert_of(it) % 5 == 0);
+    for delivery in &done {
+        ack(&queue, Lane::Urgent, delivery).await;
+    }
+
+    let receipts: Vec<_> = all.iter().map(|it| &*it.receipt).collect();
+    let until = fixture.now().plus(SHORT);
+    let deferred = queue.defer(Lane::Urgent, &receipts, until).await;
+    deferred.expect("the queue settles");
+
+    assert_nothing_visible(&queue).await;
+    fixture.advance(AFTER_SHORT).await;
+    let again = receive_all(&queue, Lane::Urgent, LONG).await;
+    let expected: Vec<_> = given_back.into_iter().cloned().collect();
+    assert_eq!(alerts_of(&again), alerts_of(&expected));
+    assert!(again.iter().all(|it| it.receive_count == 1));
+    queue
+        .defer(Lane::Urgent, &[], until)
+        .await
+        .expect("nothing to settle is no error");
 }
 
 pub async fn a_message_retried_waits_and_counts<B: QueueFixture>(fixture: B) {

@@ -153,7 +153,7 @@ impl<Q: WorkQueue> Trial<Q> {
         let way = self.chance.random_range(0..4);
         let settled = match way {
             0 => self.queue.ack(lane, &receipt).await,
-            1 => self.queue.defer(lane, &receipt, time).await,
+            1 => self.queue.defer(lane, &[&receipt], time).await,
             2 => self.queue.retry(lane, &receipt, time).await,
             _ => self.queue.dead_letter(lane, &receipt, "by chance").await,
         };

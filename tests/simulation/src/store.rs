@@ -370,11 +370,11 @@ impl<const ONE_MACHINE: bool> WorkQueue for SimStore<ONE_MACHINE> {
     async fn defer(
         &self,
         lane: Lane,
-        receipt: &str,
+        receipts: &[&str],
         not_before: Timestamp,
     ) -> Result<(), PortError> {
         self.signal.due(lane, not_before);
-        self.write("defer", self.inner.defer(lane, receipt, not_before))
+        self.write("defer", self.inner.defer(lane, receipts, not_before))
             .await
     }
 

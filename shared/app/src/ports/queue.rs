@@ -126,11 +126,13 @@ pub trait WorkQueue: WorkSink {
     /// Acknowledges the message: it is done. Settling an expired delivery does nothing and is not an error.
     fn ack(&self, lane: Lane, receipt: &str) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Makes the message available again at `not_before`; this delivery does not count.
+    /// Makes messages available again at `not_before`, in as few calls as they fit in; these deliveries do not
+    /// count. After a failure some of them may have been deferred, and all of them can still be settled: deferring
+    /// all of them again does no harm, because messages are idempotent.
     fn defer(
         &self,
         lane: Lane,
-        receipt: &str,
+        receipts: &[&str],
         not_before: Timestamp,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 

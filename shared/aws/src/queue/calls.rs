@@ -105,20 +105,6 @@ impl<C> Store<C> {
         Ok(received.messages.unwrap_or_default())
     }
 
-    /// Sends one message to `queue`.
-    pub(super) async fn post(&self, queue: &str, message: EncodedMessage) -> Result<(), PortError> {
-        self.sqs()
-            .send_message()
-            .queue_url(queue)
-            .delay_seconds(message.delay_seconds())
-            .set_message_attributes(Some(message.attributes))
-            .message_body(message.body)
-            .send()
-            .await
-            .map_err(|error| AwsError::of("SQS SendMessage", error))?;
-        Ok(())
-    }
-
     /// Deletes the message of `handle`, if that delivery is not over.
     pub(super) async fn delete(&self, queue: &str, handle: &str) -> Result<(), PortError> {
         let call = self.sqs().delete_message().queue_url(queue);

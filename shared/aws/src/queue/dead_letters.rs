@@ -13,6 +13,7 @@ use super::attributes::{DeadLetterMetadata, MessageMetadata};
 use super::calls::{BATCH_MAX, EncodedMessage, Wait};
 use super::error::QueueError;
 use super::received::Received;
+use super::sending::QueueTarget;
 use crate::store::Store;
 
 /// How long letters are hidden while we read: longer than reading the most of them takes.
@@ -89,17 +90,16 @@ impl<C: Clock> Store<C> {
         let Some(letter) = found.pop() else {
             return Ok(false);
         };
-        let sent = self
-            .post(
-                queue,
-                EncodedMessage {
-                    body: letter.body,
-                    attributes: MessageMetadata::new(self.now()).attributes(),
-                    delay: Duration::ZERO,
-                },
-            )
-            .await;
-        if let Err(error) = sent {
+        let again = EncodedMessage {
+            body: letter.body,
+            attributes: MessageMetadata::new(self.now()).attributes(),
+            delay: Duration::ZERO,
+        };
+        let target = QueueTarget {
+            sqs: self.sqs(),
+            queue,
+        };
+        if let Err(error) = target.send_encoded(vec![again]).await {
             self.make_visible_again(lane, &[letter.handle]).await;
             return Err(error);
         }

@@ -76,7 +76,7 @@ impl<C: Clock> Store<C> {
         else {
             return Ok(Some(delivery));
         };
-        self.put_back(lane, &delivery.receipt, until, |count| {
+        self.put_back(lane, &[&delivery.receipt], until, |count| {
             count.saturating_sub(1)
         })
         .await?;

@@ -115,6 +115,11 @@ impl QueueTarget<'_> {
             .iter()
             .map(|outgoing| encode(outgoing, now))
             .collect::<Result<Vec<_>, QueueError>>()?;
+        self.send_encoded(messages).await
+    }
+
+    /// Sends messages as they are, in as few calls as they fit in.
+    pub async fn send_encoded(&self, messages: Vec<EncodedMessage>) -> Result<(), PortError> {
         for batch in batches(messages) {
             self.send_batch(batch).await?;
         }

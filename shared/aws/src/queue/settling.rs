@@ -7,7 +7,15 @@ use super::attributes::{DeadLetterMetadata, MessageMetadata};
 use super::calls::EncodedMessage;
 use super::error::QueueError;
 use super::in_flight::{InFlightMessage, ReceiptState, SqsReceipt};
+use super::sending::QueueTarget;
 use crate::store::Store;
+
+/// A message in flight, and the copy that takes its place.
+struct Replaced {
+    receipt: SqsReceipt,
+    held: InFlightMessage,
+    copy: EncodedMessage,
+}
 
 impl<C: Clock> Store<C> {
     /// The message is done with.
@@ -16,14 +24,19 @@ impl<C: Clock> Store<C> {
         match self.in_flight().settle(lane, receipt, self.now()) {
             ReceiptState::Ours(SqsReceipt::Polled { until, handle }, held) => {
                 let deleted = self.delete(queue, &handle).await;
-                self.or_restore(deleted, SqsReceipt::Polled { until, handle }, held)
+                if deleted.is_err() {
+                    // It stays in flight and can be settled again.
+                    let receipt = SqsReceipt::Polled { until, handle };
+                    self.in_flight().restore(&receipt, held);
+                }
+                deleted
             }
             ReceiptState::OtherProcess(handle) => self.delete(queue, &handle).await,
             ReceiptState::Ours(SqsReceipt::EventSource { .. }, _) | ReceiptState::Expired => Ok(()),
         }
     }
 
-    /// Puts the message back until `not_before`. `failures` says how many of its deliveries, this one
+    /// Puts messages back until `not_before`. `failures` says how many of a message's deliveries, this one
     /// included, have failed.
     ///
     /// A message that another process received is hidden until then; it cannot be copied, so this
@@ -31,31 +44,44 @@ impl<C: Clock> Store<C> {
     pub(super) async fn put_back(
         &self,
         lane: Lane,
-        receipt: &str,
+        receipts: &[&str],
         not_before: Timestamp,
-        failures: impl FnOnce(u32) -> u32,
+        failures: impl Fn(u32) -> u32,
     ) -> Result<(), PortError> {
         let queue = self.work_queue(lane)?;
         let now = self.now();
         let until = deferred_until(not_before, now);
         let delay = until.unwrap_or(now).since(now);
-        match self.in_flight().settle(lane, receipt, now) {
-            ReceiptState::Ours(receipt, held) => {
-                let metadata = MessageMetadata {
-                    sent_at: held.metadata.sent_at,
-                    not_before: until,
-                    failures: failures(held.receive_count),
-                };
-                let copy = EncodedMessage {
-                    body: held.body.clone(),
-                    attributes: metadata.attributes(),
-                    delay,
-                };
-                self.replace(receipt, held, queue, copy).await
+        let mut replaced = Vec::new();
+        let mut elsewhere = Vec::new();
+        for receipt in receipts {
+            match self.in_flight().settle(lane, receipt, now) {
+                ReceiptState::Ours(receipt, held) => {
+                    let metadata = MessageMetadata {
+                        sent_at: held.metadata.sent_at,
+                        not_before: until,
+                        failures: failures(held.receive_count),
+                    };
+                    let copy = EncodedMessage {
+                        body: held.body.clone(),
+                        attributes: metadata.attributes(),
+                        delay,
+                    };
+                    replaced.push(Replaced {
+                        receipt,
+                        held,
+                        copy,
+                    });
+                }
+                ReceiptState::OtherProcess(handle) => elsewhere.push(handle),
+                ReceiptState::Expired => {}
             }
-            ReceiptState::OtherProcess(handle) => self.hide(queue, &handle, delay).await,
-            ReceiptState::Expired => Ok(()),
         }
+        self.replace(lane, replaced, queue).await?;
+        for handle in elsewhere {
+            self.hide(queue, &handle, delay).await?;
+        }
+        Ok(())
     }
 
     /// Puts the message among the dead letters.
@@ -76,57 +102,51 @@ impl<C: Clock> Store<C> {
                 };
                 let mut attributes = MessageMetadata::new(held.metadata.sent_at).attributes();
                 attributes.extend(dead_letter.attributes());
-                let letter = EncodedMessage {
+                let copy = EncodedMessage {
                     body: held.body.clone(),
                     attributes,
                     delay: std::time::Duration::ZERO,
                 };
-                self.replace(receipt, held, dead_letters, letter).await
+                let letter = Replaced {
+                    receipt,
+                    held,
+                    copy,
+                };
+                self.replace(lane, vec![letter], dead_letters).await
             }
             ReceiptState::OtherProcess(_) => Err(QueueError::NotInFlight.into()),
             ReceiptState::Expired => Ok(()),
         }
     }
 
-    /// Sends `copy` to `target`, then deletes the message of `receipt`, in this order: what comes
-    /// between the two leaves a duplicate and loses nothing.
+    /// Sends the copies to `target`, then deletes the messages, in this order: what comes between the two leaves
+    /// duplicates and loses nothing.
     async fn replace(
         &self,
-        receipt: SqsReceipt,
-        held: InFlightMessage,
+        lane: Lane,
+        replaced: Vec<Replaced>,
         target: &str,
-        copy: EncodedMessage,
     ) -> Result<(), PortError> {
-        let lane = held.lane;
-        let sent = self.post(target, copy).await;
-        let handle = match &receipt {
-            SqsReceipt::Polled { handle, .. } => Some(handle.clone()),
-            SqsReceipt::EventSource { .. } => None,
+        let copies = replaced.iter().map(|it| it.copy.clone()).collect();
+        let target = QueueTarget {
+            sqs: self.sqs(),
+            queue: target,
         };
-        self.or_restore(sent, receipt, held)?;
-        if let Some(handle) = handle
-            && let Err(error) = self.delete(self.work_queue(lane)?, &handle).await
-        {
-            // The copy is safe; an error would only have it copied once more.
-            tracing::warn!(
-                error = error.chain(),
-                lane = lane.name(),
-                "a message was copied but not deleted, so it will be delivered twice"
-            );
+        let sent = target.send_encoded(copies).await;
+        for Replaced { receipt, held, .. } in replaced {
+            if sent.is_err() {
+                self.in_flight().restore(&receipt, held);
+            } else if let SqsReceipt::Polled { handle, .. } = receipt
+                && let Err(error) = self.delete(self.work_queue(lane)?, &handle).await
+            {
+                // The copy is safe; an error would only have it copied once more.
+                tracing::warn!(
+                    error = error.chain(),
+                    lane = lane.name(),
+                    "a message was copied but not deleted, so it will be delivered twice"
+                );
+            }
         }
-        Ok(())
-    }
-
-    /// `outcome`; if it failed, the message stays in flight and can be settled again.
-    fn or_restore(
-        &self,
-        outcome: Result<(), PortError>,
-        receipt: SqsReceipt,
-        held: InFlightMessage,
-    ) -> Result<(), PortError> {
-        if outcome.is_err() {
-            self.in_flight().restore(&receipt, held);
-        }
-        outcome
+        sent
     }
 }

@@ -109,7 +109,7 @@ async fn what_is_given_back_or_retried_is_a_copy_beside_the_original() {
     let sent_at = delivery.sent_at;
     fixture
         .store
-        .defer(Lane::Bulk, &delivery.receipt, fixture.now())
+        .defer(Lane::Bulk, &[&delivery.receipt], fixture.now())
         .await
         .unwrap();
     assert_eq!(depth(&fixture).await, 2);
@@ -196,7 +196,7 @@ async fn a_receipt_of_another_process_does_nothing() {
     let (_, delivery) = delivered(&fixture).await;
     let other = fixture.through(&fixture.endpoint());
     other
-        .defer(Lane::Bulk, &delivery.receipt, fixture.now())
+        .defer(Lane::Bulk, &[&delivery.receipt], fixture.now())
         .await
         .unwrap();
     other

@@ -136,7 +136,7 @@ async fn settle(
     receipt: &str,
 ) -> Result<(), PortError> {
     match number {
-        0 => store.defer(Lane::Bulk, receipt, fixture.now()).await,
+        0 => store.defer(Lane::Bulk, &[receipt], fixture.now()).await,
         1 => store.retry(Lane::Bulk, receipt, fixture.now()).await,
         _ => store.dead_letter(Lane::Bulk, receipt, "refused").await,
     }
@@ -157,7 +157,7 @@ async fn a_copy_that_cannot_be_sent_leaves_the_message_in_hand() {
             status: 503,
             code: "ServiceUnavailable",
         };
-        always(&way, "SendMessage", &outage);
+        always(&way, "SendMessageBatch", &outage);
         let error = settle(&fixture, &store, number, &receipt)
             .await
             .unwrap_err();
@@ -196,13 +196,17 @@ async fn a_crash_between_the_copy_and_the_deletion_leaves_a_duplicate_and_no_gap
 #[tokio::test]
 async fn an_answer_lost_at_any_call_of_settling_loses_nothing() {
     for number in 0..3 {
-        for operation in ["SendMessage", "DeleteMessage"] {
+        for operation in ["SendMessageBatch", "DeleteMessage"] {
             let (fixture, way, store) = tampered().await;
             let receipt = in_hand(&store).await;
             way.faults().plan(operation, Fault::LoseAnswer);
             settle(&fixture, &store, number, &receipt).await.unwrap();
             assert_eq!(way.faults().left(), 0);
-            let expected = if operation == "SendMessage" { 2 } else { 1 };
+            let expected = if operation == "SendMessageBatch" {
+                2
+            } else {
+                1
+            };
             assert_eq!(copies(&fixture).await, expected, "{operation} {number}");
         }
     }
@@ -237,7 +241,7 @@ async fn a_dead_letter_whose_redrive_fails_is_visible_again() {
     let id = store.dead_letters(1).await.unwrap().remove(0).id;
     always(
         &way,
-        "SendMessage",
+        "SendMessageBatch",
         &Fault::Refuse {
             status: 503,
             code: "ServiceUnavailable",

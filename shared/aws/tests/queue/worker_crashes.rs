@@ -125,7 +125,7 @@ async fn neither_waiting_nor_failing_ever_takes_a_message_away() {
         if round.is_multiple_of(2) {
             fixture
                 .store
-                .defer(Lane::Bulk, receipt, later)
+                .defer(Lane::Bulk, &[receipt], later)
                 .await
                 .unwrap();
         } else {
