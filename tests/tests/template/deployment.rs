@@ -51,7 +51,11 @@ async fn the_template_is_deployed_with_every_choice_and_twice_with_each_kind_of_
         (json!({"WebhookEndpoint": "HttpApi"}), "execute-api"),
         (json!({"WebhookEndpoint": "None"}), ""),
         (
-            json!({"WebhookConcurrencyMax": "10", "TableDeletionProtection": "true"}),
+            json!({
+                "WebhookConcurrencyMax": "10",
+                "WorkerConcurrencyReserved": "4",
+                "TableDeletionProtection": "true",
+            }),
             "lambda-url",
         ),
         (

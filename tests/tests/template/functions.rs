@@ -248,6 +248,43 @@ fn the_function_url_exists_by_choice_and_has_exactly_the_two_permissions_it_need
 }
 
 #[test]
+fn the_workers_can_have_a_reservation_that_both_event_sources_fit_into() {
+    fn rule(template: &Template, found: &mut Findings) {
+        const WORKERS: [&str; 2] = ["inspector-poll", "ticket-sync"];
+        for (name, (_, function)) in template.functions() {
+            let reserved = &function["ReservedConcurrentExecutions"];
+            let of_workers = json!({"Fn::If": [
+                "HasReservedWorkers", {"Ref": "WorkerConcurrencyReserved"}, {"Ref": "AWS::NoValue"}
+            ]});
+            found.look(
+                (*reserved == of_workers) == WORKERS.contains(&name.as_str()),
+                format!("the reservation of the workers is not that of {name}"),
+            );
+        }
+        let parameter = &template.section("Parameters")["WorkerConcurrencyReserved"];
+        found.look(
+            parameter["Default"] == 0,
+            "a new account cannot reserve concurrency",
+        );
+    }
+    hold(
+        "reservation of the workers",
+        rule,
+        &[
+            ("not that of ticket-sync", |it| {
+                take_away(
+                    it,
+                    "/Resources/TicketSyncFunction/Properties/ReservedConcurrentExecutions",
+                );
+            }),
+            ("cannot reserve", |it| {
+                *at(it, "/Parameters/WorkerConcurrencyReserved/Default") = json!(4);
+            }),
+        ],
+    );
+}
+
+#[test]
 fn the_http_api_exists_by_choice_is_throttled_and_logs_no_token() {
     fn rule(template: &Template, found: &mut Findings) {
         let resources = template.section("Resources").into_iter();
