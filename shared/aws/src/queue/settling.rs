@@ -11,7 +11,7 @@ use super::sending::QueueTarget;
 use crate::store::Store;
 
 /// A message in flight, and the copy that takes its place.
-struct Replaced {
+struct Replacement {
     receipt: SqsReceipt,
     held: InFlightMessage,
     copy: EncodedMessage,
@@ -52,7 +52,7 @@ impl<C: Clock> Store<C> {
         let now = self.now();
         let until = deferred_until(not_before, now);
         let delay = until.unwrap_or(now).since(now);
-        let mut replaced = Vec::new();
+        let mut replacements = Vec::new();
         let mut elsewhere = Vec::new();
         for receipt in receipts {
             match self.in_flight().settle(lane, receipt, now) {
@@ -67,7 +67,7 @@ impl<C: Clock> Store<C> {
                         attributes: metadata.attributes(),
                         delay,
                     };
-                    replaced.push(Replaced {
+                    replacements.push(Replacement {
                         receipt,
                         held,
                         copy,
@@ -77,7 +77,7 @@ impl<C: Clock> Store<C> {
                 ReceiptState::Expired => {}
             }
         }
-        self.replace(lane, replaced, queue).await?;
+        self.replace(lane, replacements, queue).await?;
         for handle in elsewhere {
             self.hide(queue, &handle, delay).await?;
         }
@@ -107,7 +107,7 @@ impl<C: Clock> Store<C> {
                     attributes,
                     delay: std::time::Duration::ZERO,
                 };
-                let letter = Replaced {
+                let letter = Replacement {
                     receipt,
                     held,
                     copy,
@@ -124,16 +124,16 @@ impl<C: Clock> Store<C> {
     async fn replace(
         &self,
         lane: Lane,
-        replaced: Vec<Replaced>,
+        replacements: Vec<Replacement>,
         target: &str,
     ) -> Result<(), PortError> {
-        let copies = replaced.iter().map(|it| it.copy.clone()).collect();
+        let copies = replacements.iter().map(|it| it.copy.clone()).collect();
         let target = QueueTarget {
             sqs: self.sqs(),
             queue: target,
         };
         let sent = target.send_encoded(copies).await;
-        for Replaced { receipt, held, .. } in replaced {
+        for Replacement { receipt, held, .. } in replacements {
             if sent.is_err() {
                 self.in_flight().restore(&receipt, held);
             } else if let SqsReceipt::Polled { handle, .. } = receipt
