@@ -354,7 +354,8 @@ pub async fn messages_given_back_together_all_wait_but_those_that_are_done<B: Qu
     let queue = fixture.store();
     send(&queue, Lane::Urgent, (1..=25).map(reconcile_message)).await;
     let all = receive_all(&queue, Lane::Urgent, LONG).await;
-    let (done, given_back): (Vec<_>, Vec<_>) = all.iter().partition(|it| alert_of(it) % 5 == 0);
+    let (done, given_back): (Vec<_>, Vec<_>) =
+        all.iter().partition(|it| alert_of(it).is_multiple_of(5));
     for delivery in &done {
         ack(&queue, Lane::Urgent, delivery).await;
     }
