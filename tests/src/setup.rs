@@ -13,6 +13,7 @@ use halogard_simulator::{Dialect, SimHaloSettings, SimLiongardSettings, World};
 use tracing::Level;
 
 use crate::dialect_in_force::dialect_in_force;
+use crate::dialect_runs::KEPT;
 use crate::driver::POLL_INTERVAL;
 use crate::vault::InMemoryVault;
 use crate::webhook_delivery::WebhookDelivery;
@@ -115,19 +116,22 @@ impl Setup {
     }
 
     /// The same setup with the reference's reading of some facts, each named by one of its switches. For a
-    /// scenario about the very thing that the switch changes; call it before anything else is set.
+    /// scenario about the very thing that the switch changes; call it before anything else is set. Prints each
+    /// fact whose reading this changes.
     ///
     /// # Panics
     ///
     /// When there is no such switch.
     #[must_use]
+    #[expect(clippy::print_stdout, reason = "a run says what it leaves out")]
     pub fn fixing(self, switches: &[&str]) -> Self {
         let known = halogard_simulator::dialect::switches();
         for name in switches {
-            assert!(
-                known.iter().any(|switch| switch.name == *name),
-                "there is no switch {name}"
-            );
+            let switch = known.iter().find(|switch| switch.name == *name);
+            let switch = switch.unwrap_or_else(|| panic!("there is no switch {name}"));
+            if self.dialect.has(name) {
+                println!("{KEPT}{}", switch.fact);
+            }
         }
         Self::speaking(self.mode, self.dialect.without(switches))
     }

@@ -10,7 +10,6 @@ fn the_scripts_hold_under_whole_sets() {
         short_sets: &["observed-a", "worst"],
         short_tests: &["prompt_webhooks"],
         short_stride: 97,
-        failing: &[],
     };
     runs.hold();
 }

@@ -10,7 +10,6 @@ fn the_stories_hold_under_whole_sets() {
         short_sets: &["strict", "observed-a"],
         short_tests: &["both_sides_agree"],
         short_stride: 30,
-        failing: &[],
     };
     runs.hold();
 }

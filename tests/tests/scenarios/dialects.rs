@@ -147,7 +147,6 @@ fn the_scenarios_hold_under_whole_sets() {
         short_sets: &["strict", "worst"],
         short_tests: &["opening::", "closing::", "reopening::", "parking::"],
         short_stride: 1,
-        failing: &[],
     };
     runs.hold();
 }
