@@ -64,6 +64,8 @@ pub const EXPECTED: &[&str] = &[
     "clock: step of the machine",
     "clock: HaloPSA's set",
     "store: restored from a backup",
+    "store: lost",
+    "credential: replaced",
     "policy: mapping removed",
     "policy: mapping added",
     "vendor: HaloPSA away",

@@ -221,6 +221,28 @@ const SCRIPTS: &[Script] = &[
         unmapped: None,
     },
     Script {
+        name: "the store is lost",
+        events: &[
+            (60, raise(0)),
+            (240, Event::LoseStore),
+            (300, Event::CloseAlert(0)),
+        ],
+        is_stormy: false,
+        unmapped: None,
+    },
+    Script {
+        name: "a client secret is replaced",
+        events: &[
+            (60, raise(0)),
+            (200, Event::ReplaceSecret),
+            (210, Event::Change(0, 2)),
+            (400, Event::EnterSecret),
+            (700, Event::CloseAlert(0)),
+        ],
+        is_stormy: false,
+        unmapped: None,
+    },
+    Script {
         name: "a customer is mapped later",
         events: &[(60, raise(0)), (300, Event::Map(0))],
         is_stormy: false,

@@ -10,7 +10,7 @@ use halogard_app::outcome::TaskEnd;
 use halogard_app::ports::{Clock as _, Lane, LeaseOutcome, Leases as _, Outgoing, WorkSink as _};
 use halogard_app::{Env, Reconciler};
 use halogard_credentials::webhook_auth::{Authenticator, VaultReader, WebhookRequest};
-use halogard_credentials::{SecretFields, StaticVault, TTL, members};
+use halogard_credentials::{CredentialCache, SecretFields, StaticVault, TTL, members};
 use halogard_domain::budget::Pace;
 use halogard_domain::key::KeySecret;
 use halogard_domain::{Message, Policy};
@@ -20,7 +20,8 @@ use halogard_simulator::halopsa::{DeliveryResult, OutgoingDelivery};
 use halogard_sqlite::Store;
 use halogard_tests::Component;
 use halogard_tests::Setup;
-use halogard_tests::setup::{APPLICATION, planted};
+use halogard_tests::setup::{APPLICATION, HALOPSA_SECRET, planted};
+use halogard_tests::vault::InMemoryVault;
 use rand::RngExt as _;
 use secrecy::SecretString;
 
@@ -109,6 +110,8 @@ pub struct Parts {
     pub policy: Policy,
     /// What a new store signs its keys with.
     pub secret: u8,
+    /// Where its client secret is.
+    pub vault: InMemoryVault,
     /// Polls in a minute.
     pub polls_per_minute: u32,
 }
@@ -446,7 +449,12 @@ fn desk<const ONE_MACHINE: bool>(
     }
     let line = line(setup, &parts.site, Component::HaloPsa);
     let client = halogard_halopsa::Client::new(settings, line, waiting, clock.clone())
-        .with_shared_tokens(Arc::new(store.clone()));
+        .with_shared_tokens(Arc::new(store.clone()))
+        .with_source(Arc::new(CredentialCache::new(
+            parts.vault.clone(),
+            clock.clone(),
+            HALOPSA_SECRET,
+        )));
     HaloServiceDesk::new(client, clock, APPLICATION.to_owned())
 }
 

@@ -15,6 +15,8 @@ use halogard_sqlite::Store;
 use halogard_tests::ScenarioClock;
 use halogard_tests::clock::OffsetClock;
 use halogard_tests::scenario::register_webhook;
+use halogard_tests::setup::HALOPSA_SECRET;
+use halogard_tests::vault::InMemoryVault;
 use tempfile::TempDir;
 
 use crate::clock::MachineClock;
@@ -63,6 +65,12 @@ pub struct Run {
     raised: BTreeMap<usize, i64>,
     troubles: Vec<Trouble>,
     changes: u32,
+    /// Where the bundle reads its client secret.
+    vault: InMemoryVault,
+    /// Client secrets that followed the first one.
+    secrets: u32,
+    /// A new store gets another secret for its keys.
+    stores_lost: u8,
     story_visits: u64,
 }
 
@@ -90,6 +98,8 @@ impl Run {
         let oracle = Oracle::new(setup, story.intervenes);
         let sim = Sim::new(scheduler.clone(), halo, liongard, oracle, story.seed, trace);
         sim.core().armed = armed;
+        let vault = InMemoryVault::default();
+        vault.hold(HALOPSA_SECRET, "v0", &events::client_fields(0), true);
         let mut run = Self {
             executor: Executor::new(scheduler.clone()),
             machine: MachineClock::new(scheduler, 0),
@@ -106,6 +116,9 @@ impl Run {
             raised: BTreeMap::new(),
             troubles: Vec::new(),
             changes: 0,
+            vault,
+            secrets: 0,
+            stores_lost: 0,
             story_visits: 0,
             story,
         };
@@ -194,7 +207,8 @@ impl Run {
             signal: self.signal.clone(),
             clock: member.clock.clone(),
             policy: self.story.setup.policy(),
-            secret: 7,
+            secret: 7_u8.wrapping_add(self.stores_lost),
+            vault: self.vault.clone(),
             polls_per_minute: self.story.polls_per_minute,
         };
         let started = process::start(&self.story.setup, parts);

@@ -94,6 +94,12 @@ pub enum Event {
     Map(i64),
     /// Every process is replaced, as by an upgrade.
     Upgrade,
+    /// The store is lost, and the bundle starts with an empty one.
+    LoseStore,
+    /// The operator generates a new client secret at HaloPSA: the old one is refused, and so are its tokens.
+    ReplaceSecret,
+    /// The operator stores the newest client secret where the bundle reads it.
+    EnterSecret,
     /// A trouble begins.
     Begins(Trouble),
     /// It ends.
@@ -153,6 +159,7 @@ impl Story {
         if !wishes.is_calm {
             story.draw_world(&mut rng);
             story.draw_troubles(&mut rng);
+            story.draw_rarities(&mut StdRng::seed_from_u64(seed ^ 0x7a1e));
         }
         story.events.sort_by_key(|(at, _)| *at);
         story
@@ -258,6 +265,21 @@ impl Story {
             let until = from + u64::try_from(lasts.as_millis()).unwrap_or(0);
             self.add(from, Event::Begins(trouble));
             self.add(until, Event::Ends(trouble));
+        }
+    }
+
+    /// What happens once in years.
+    fn draw_rarities(&mut self, rng: &mut StdRng) {
+        let span = u64::try_from(self.span.as_millis()).unwrap_or(u64::MAX);
+        if rng.random_bool(0.1) {
+            let when = rng.random_range(0..span);
+            self.add(when, Event::LoseStore);
+        }
+        if rng.random_bool(0.15) {
+            let replaced = rng.random_range(0..span);
+            let entered = replaced + rng.random_range(0..1_800_000);
+            self.add(replaced, Event::ReplaceSecret);
+            self.add(entered, Event::EnterSecret);
         }
     }
 

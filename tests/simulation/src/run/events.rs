@@ -1,12 +1,29 @@
 //! The events of a story: what each does to the vendors and to the bundle.
 
+use halogard_credentials::{SecretFields, members};
 use halogard_simulator::liongard::{AlertChange, AlertSpec};
+use halogard_tests::setup::{APPLICATION, HALOPSA_SECRET, planted};
 
 use super::Run;
 use crate::faults;
 use crate::people;
 use crate::sim::Sim;
 use crate::story::{CUSTOMERS, Event, PRIORITIES};
+
+/// The `number`-th client secret; the first is the one of the setup.
+fn client_secret(number: u32) -> String {
+    match number {
+        0 => planted::CLIENT_SECRET.to_owned(),
+        number => format!("{}-{number}", planted::CLIENT_SECRET),
+    }
+}
+
+/// The members of the secret with it.
+pub(super) fn client_fields(number: u32) -> SecretFields {
+    SecretFields::default()
+        .with(members::HALOPSA_CLIENT_ID, APPLICATION)
+        .with(members::HALOPSA_CLIENT_SECRET, &client_secret(number))
+}
 
 impl Run {
     /// Lets an event happen. One that concerns what is not there does nothing.
@@ -52,8 +69,30 @@ impl Run {
                 core.coverage.reached("bundle: upgraded");
                 core.crashed = (0..self.members.len()).collect();
             }
+            Event::LoseStore => self.lose_store(),
+            Event::ReplaceSecret => self.replace_secret(),
+            Event::EnterSecret => self.enter_secret(),
             _ => self.apply_to_alert(event),
         }
+    }
+
+    /// A new client secret at HaloPSA; the bundle still has the old one.
+    fn replace_secret(&mut self) {
+        self.secrets += 1;
+        let replaced = self
+            .sim
+            .halo
+            .replace_secret(APPLICATION, &client_secret(self.secrets));
+        replaced.expect("HaloPSA has the application");
+        self.sim.halo.expire_tokens();
+        self.sim.core().coverage.reached("credential: replaced");
+    }
+
+    /// The bundle gets the newest client secret.
+    pub(super) fn enter_secret(&mut self) {
+        let version = format!("v{}", self.secrets);
+        let fields = client_fields(self.secrets);
+        self.vault.succeed(HALOPSA_SECRET, &version, &fields);
     }
 
     /// Lets an event happen that concerns an alert.

@@ -45,6 +45,20 @@ impl Run {
         self.start_all();
     }
 
+    /// Starts everything with an empty store.
+    pub(super) fn lose_store(&mut self) {
+        self.stop_all();
+        self.folder = folder();
+        self.stores_lost = self.stores_lost.saturating_add(1);
+        self.open_store();
+        {
+            let mut core = self.sim.core();
+            core.coverage.reached("store: lost");
+            core.oracle.store_restored(i64::MIN);
+        }
+        self.start_all();
+    }
+
     fn stop_all(&mut self) {
         for group in 0..self.members.len() {
             self.stop(group);

@@ -90,6 +90,7 @@ impl Run {
         let begin = ScenarioClock::BEGIN.as_millis();
         self.run_until(begin + millis(self.story.span));
         self.troubles.clear();
+        self.enter_secret();
         faults::apply(&self.sim, &[]);
         self.machine.set_ahead(0);
         let over = self.now();
