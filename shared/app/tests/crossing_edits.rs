@@ -9,6 +9,7 @@
 
 mod support;
 
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use halogard_app::ports::{Clock as _, Lane, Links as _, TicketListing, WorkSink as _};
@@ -116,6 +117,65 @@ async fn report(bench: &Bench, priority: &str, status: &str) {
         bench.process_all().await;
         list_as_shown(bench);
         bench.clock.pass(Duration::from_secs(60));
+    }
+}
+
+/// Queues the alert with this priority.
+async fn queue(bench: &Bench, priority: &str) {
+    let now = bench.clock.now();
+    let alert = Alert {
+        priority: Slug::new(priority),
+        status: Slug::new("new"),
+        changed_at: now,
+        observed_at: now,
+        ..alert(ALERT.get())
+    };
+    let message = Message::alert_snapshot(alert, Cause::Poll).into();
+    let store = &bench.reconciler.store;
+    store.send(Lane::Urgent, &[message]).await.unwrap();
+}
+
+#[tokio::test]
+async fn two_dropped_changes_are_made_again_although_the_link_is_saved_meanwhile() {
+    for (first, second, wanted) in [
+        ("low", "critical", 1),
+        ("critical", "low", 4),
+        ("low", "high", 2),
+    ] {
+        for is_saved_meanwhile in [false, true] {
+            let of = format!("{first}, {second}, saved meanwhile: {is_saved_meanwhile}");
+            let bench = bench().await;
+            let desk = &bench.reconciler.desk;
+            *desk.drops_changes.lock().unwrap() = true;
+            queue(&bench, first).await;
+            bench.process_all().await;
+            bench.clock.pass(Duration::from_secs(60));
+            queue(&bench, second).await;
+            if is_saved_meanwhile {
+                *desk.slow_writes.lock().unwrap() = 1;
+                let mut writing = Box::pin(bench.reconciler.process_next(Lane::Urgent));
+                let mut context = Context::from_waker(Waker::noop());
+                assert!(writing.as_mut().poll(&mut context).is_pending(), "{of}");
+                let store = &bench.reconciler.store;
+                let stored = store.load(ALERT).await.unwrap().unwrap();
+                let saved = store.save(&stored.value, &[], stored.revision).await;
+                saved.unwrap();
+                writing.await.unwrap();
+            }
+            for minute in 0..120 {
+                *desk.drops_changes.lock().unwrap() = minute < 4;
+                // Polls compare everything once an hour.
+                if minute == 60 {
+                    queue(&bench, second).await;
+                }
+                bench.process_all().await;
+                bench.clock.pass(Duration::from_secs(60));
+            }
+            let shown = desk.tickets.lock().unwrap()[&TICKET].priority;
+            assert_eq!(shown, Some(PriorityId::new(wanted)), "{of}");
+            let link = bench.reconciler.store.load(ALERT).await.unwrap().unwrap();
+            assert_eq!(link.value.work, None, "{of}");
+        }
     }
 }
 

@@ -68,6 +68,8 @@ struct TicketMemory {
     alert: Option<i64>,
     /// When a person last set each member.
     set_by_person: BTreeMap<Field, i64>,
+    /// The priority that a person last set, also where the bundle may have written the same.
+    chosen_priority: Option<i64>,
     /// When it was opened.
     opened_at: i64,
     /// When a person first did anything to it.
@@ -170,6 +172,9 @@ impl Oracle {
 
     /// A person acted on a ticket.
     pub fn person_acted(&mut self, ticket: i64, field: Option<Field>, act: Act, now: i64) {
+        if let Act::Priority(priority) = act {
+            self.tickets.entry(ticket).or_default().chosen_priority = Some(priority);
+        }
         if let (Act::Priority(priority), Some(alert)) = (act, self.alert_of(ticket))
             && alert.priorities.contains(&priority)
         {
@@ -588,6 +593,10 @@ impl Oracle {
             .iter()
             .any(|it| memory.set_by_person.contains_key(it))
         {
+            return Verdict::Agrees;
+        }
+        // A person may go back to a priority that the alert once had.
+        if memory.chosen_priority == Some(ticket.priority_id) {
             return Verdict::Agrees;
         }
         let slug = halogard_domain::Slug::new(&alert.priority);

@@ -5,7 +5,7 @@ use halogard_domain::message::Cause;
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::time::PlanTime;
 use halogard_domain::write_result::WriteResult;
-use halogard_domain::{Link, Policy, Timestamp};
+use halogard_domain::{Link, Policy, Ticket, Timestamp};
 
 use super::write_batcher::WriteBatcher;
 use super::{PairOutcome, ReconcileError};
@@ -122,7 +122,7 @@ impl<E: Env> Reconciler<E> {
             if let Some(alert) = &session.link.observed_alert {
                 newest.observe_alert(alert.clone());
             }
-            if let Some(ticket) = &session.link.observed_ticket {
+            if let Some(ticket) = session.reported_ticket() {
                 newest.observe_ticket(ticket.clone());
             }
             for result in &session.results {
@@ -176,6 +176,18 @@ impl PairSession<'_> {
             let detail = "resolved in PSA, still open in Liongard".to_owned();
             self.record(now, Action::ConditionPersists, Some(detail));
         }
+    }
+
+    /// The ticket as it was last reported. The answer to a change is no report: it shows what was asked for,
+    /// whether that was carried out or not, and the result of the change brings it.
+    fn reported_ticket(&self) -> Option<&Ticket> {
+        let seen = self.link.observed_ticket.as_ref()?;
+        let of = |it: &Ticket| (it.observed_at, it.changed_at, it.status, it.priority);
+        let is_answer = |result: &WriteResult| match result {
+            WriteResult::Changed { ticket, .. } => of(ticket) == of(seen),
+            _ => false,
+        };
+        (!self.results.iter().any(is_answer)).then_some(seen)
     }
 
     /// Whether the ticket is known as it was after a webhook requested it: many webhooks for one ticket
