@@ -54,6 +54,9 @@ pub enum AdoptionVerdict {
     /// It is the alert's ticket, and a person moved it to this client: link it, and write nothing to it
     /// while it is there. The client's people are not those whom the alert concerns.
     Moved(HaloClientId),
+    /// It is the alert's ticket, and the config maps the alert to no client with which to compare: link it, and
+    /// write nothing to it if the alert is mapped to another client.
+    Unmapped,
     /// It is linked already, or was.
     Known,
     /// The alert must be read first.
@@ -132,10 +135,12 @@ pub fn judge(
         return AdoptionVerdict::NotOurs(Mismatch::NoProof);
     }
     let Some((client, ticket_type)) = requested(link, policy) else {
-        return if link.observed_alert.is_none() {
-            AdoptionVerdict::AskAlert
-        } else {
-            AdoptionVerdict::NotOurs(Mismatch::NotMapped)
+        return match candidate.opened_by {
+            _ if link.observed_alert.is_none() => AdoptionVerdict::AskAlert,
+            OpenedBy::NotAsked => AdoptionVerdict::AskWhoOpened,
+            OpenedBy::Us => AdoptionVerdict::Unmapped,
+            OpenedBy::Other => AdoptionVerdict::NotOurs(Mismatch::OpenedByOther),
+            OpenedBy::NotShown => AdoptionVerdict::NotOurs(Mismatch::NotMapped),
         };
     };
     let is_moved = ticket.client != client;

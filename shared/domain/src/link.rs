@@ -72,8 +72,9 @@ pub struct Link {
     pub co_owners: Option<CoOwners>,
     /// The title that HaloPSA gave the ticket instead of ours when it was opened, if it did.
     pub replaced_title: Option<String>,
-    /// Whether the ticket was found at another client than the alert's when a store was filled again. A
-    /// person moved it there; nothing is written to it until it is at the alert's client again.
+    /// Whether the ticket was found at another client than the alert's when a store was filled again, or while the
+    /// alert was mapped to no client. A person may have moved it there; nothing is written to it until it is at
+    /// the alert's client.
     pub found_elsewhere: bool,
     /// Requests since the last recognised ticket that HaloPSA accepted, and of which no ticket was found. From
     /// [`UNRECOGNISED_MAX`] on each of them ends in a refusal that only a change lifts.

@@ -191,7 +191,7 @@ fn tickets_of_the_link_are_known_whatever_they_show() {
 }
 
 #[test]
-fn an_unknown_alert_is_read_and_an_unmapped_one_adopts_nothing() {
+fn an_unknown_alert_is_read_and_an_unmapped_one_adopts_what_we_opened() {
     let own = ticket(OPEN, 1);
     let unknown = Link::new(alert().id);
     let known = StoreHistory::Known;
@@ -205,19 +205,32 @@ fn an_unknown_alert_is_read_and_an_unmapped_one_adopts_nothing() {
         alert: alert().id,
         recurrence: 1,
     };
-    let candidate = Candidate {
-        ticket: &own,
-        key: &key,
-        is_proven: true,
-        opened_by: OURS,
-    };
-    let verdict = judge(
-        &unlinked(),
-        &candidate,
-        &Policy::empty(Mode::Managed),
-        known,
-    );
-    assert_eq!(verdict, AdoptionVerdict::NotOurs(Mismatch::NotMapped));
+    let unmapped = Policy::empty(Mode::Managed);
+    let rows = [
+        (OpenedBy::NotAsked, AdoptionVerdict::AskWhoOpened),
+        (OURS, AdoptionVerdict::Unmapped),
+        (OTHER, AdoptionVerdict::NotOurs(Mismatch::OpenedByOther)),
+        (
+            OpenedBy::NotShown,
+            AdoptionVerdict::NotOurs(Mismatch::NotMapped),
+        ),
+    ];
+    for (is_proven, history) in [
+        (true, known),
+        (true, StoreHistory::New),
+        (false, StoreHistory::New),
+    ] {
+        for (opened_by, expected) in rows {
+            let candidate = Candidate {
+                ticket: &own,
+                key: &key,
+                is_proven,
+                opened_by,
+            };
+            let verdict = judge(&unlinked(), &candidate, &unmapped, history);
+            assert_eq!(verdict, expected, "{opened_by:?}, {history:?}");
+        }
+    }
 }
 
 #[test]

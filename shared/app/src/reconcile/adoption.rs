@@ -148,6 +148,10 @@ impl<E: Env> Reconciler<E> {
                     self.report_moved(found, client, &mut session);
                     Adoption::Adopted(Action::FoundElsewhere)
                 }
+                AdoptionVerdict::Unmapped => {
+                    self.adopt_unmapped(found, &mut session);
+                    Adoption::Adopted(Action::FoundByKey)
+                }
                 AdoptionVerdict::NotOurs(_) if reporting == Reporting::Later => {
                     return Ok(Claimed::Decided(Adoption::NotOurs));
                 }
@@ -184,7 +188,7 @@ impl<E: Env> Reconciler<E> {
         let others: Vec<_> = shown.filter(|it| !asked.contains(&it.key.alert)).collect();
         let is_new = |key: &UnverifiedKey| !asked.contains(&key.key.alert);
         match verdict {
-            AdoptionVerdict::Ours | AdoptionVerdict::Moved(_) => {
+            AdoptionVerdict::Ours | AdoptionVerdict::Moved(_) | AdoptionVerdict::Unmapped => {
                 let entry = session.opening_entry.as_deref().unwrap_or_default();
                 let mut written = secret.choose(keys_in(entry, session.policy));
                 if written.is_none() && !others.is_empty() {
@@ -313,6 +317,13 @@ impl<E: Env> Reconciler<E> {
         );
         let detail = format!("ticket {} is at client {client}", found.ticket.id);
         session.record(self.clock.now(), action, Some(detail));
+    }
+
+    /// Links `found`, which may be at another client than the one to which the alert will be mapped.
+    pub(super) fn adopt_unmapped(&self, found: &KeyedTicket, session: &mut PairSession<'_>) {
+        session.adopt(found);
+        session.link.found_elsewhere = true;
+        session.record(self.clock.now(), Action::FoundByKey, None);
     }
 
     /// Reports, once, that an earlier ticket of the pair is open beside the current one; says whether it did.

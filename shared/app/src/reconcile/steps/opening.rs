@@ -80,6 +80,10 @@ impl<E: Env> Reconciler<E> {
                     self.report_moved(candidate, client, session);
                     is_found = true;
                 }
+                AdoptionVerdict::Unmapped => {
+                    self.adopt_unmapped(candidate, session);
+                    is_found = true;
+                }
                 AdoptionVerdict::NotOurs(why) => {
                     self.report_mismatch(candidate, why, session).await?;
                 }
