@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use anyhow::bail;
 use clap::Args;
+use halogard_domain::audit::digest_of;
 use halogard_operations::audit::Operator;
 use halogard_runtime::settings;
 
@@ -52,6 +53,7 @@ pub fn operator(reason: Option<&String>) -> Operator {
     Operator {
         account: account.unwrap_or_else(|| "unknown".to_owned()),
         reason: reason.cloned(),
+        request_digest: digest_of(std::env::args().skip(1)),
     }
 }
 

@@ -7,13 +7,16 @@ use std::time::Duration;
 use halogard_app::budget::{SharedBudget, Sleep, WaitingBudget};
 use halogard_app::{Env, Reconciler};
 use halogard_domain::Policy;
-use halogard_domain::budget::Limit;
+use halogard_domain::budget::{Limit, Priority};
 use halogard_runtime::random_key_secret;
 use halogard_runtime::settings::Settings;
 use halogard_sqlite::Store;
 use halogard_vendors::{CallObserver, CredentialSources, HttpAlertSource, HttpServiceDesk};
 
 use crate::clock::SleepClock;
+
+/// How long work that no one waits for waits for a permit: longer than a window.
+pub const PERMIT_PATIENCE: Duration = Duration::from_secs(600);
 
 /// HaloPSA, over the network and under the budget.
 pub type RealDesk<C> = HttpServiceDesk<RealBudget<C>, C>;
@@ -90,4 +93,12 @@ pub fn budget<C: SleepClock>(store: &Store<C>, limit: Limit, clock: C) -> RealBu
     let shared = SharedBudget::new(store.clone(), limit, clock.clone());
     let patience = RealBudget::<C>::MAX_WAIT;
     WaitingBudget::new(shared, clock.clone(), Sleeper(clock), patience)
+}
+
+/// The same budget for many requests that no one waits for: they leave what is reserved to other work, and wait for
+/// each permit.
+pub fn bulk_budget<C: SleepClock>(store: &Store<C>, limit: Limit, clock: C) -> RealBudget<C> {
+    let shared = SharedBudget::new(store.clone(), limit, clock.clone());
+    let shared = shared.with_priority(Priority::Bulk);
+    WaitingBudget::new(shared, clock.clone(), Sleeper(clock), PERMIT_PATIENCE)
 }

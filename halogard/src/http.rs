@@ -14,10 +14,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 use halogard_app::intake::{DeliveryOutcome, Rejection, enqueue};
-use halogard_app::ports::{Clock, ErrorCode, Lane, Notifications, Outgoing, PortError, WorkQueue};
+use halogard_app::ports::{
+    Clock, ErrorCode, Lane, Notifications, Outgoing, PortError, Records, WorkQueue,
+};
 use halogard_credentials::webhook_auth::{
     Authenticator, PathVerified, SecretReader, WebhookRequest,
 };
+use halogard_domain::record::Singleton;
+use halogard_domain::verification::{DifferenceKind, Verification};
 use halogard_domain::{FailureClass, Message};
 use halogard_halopsa::webhook::{self, FirstBodies};
 use tokio::time::timeout;
@@ -58,7 +62,7 @@ pub struct HttpState<S, C, R> {
 /// What anyone may request: webhooks, the wake-up and health.
 pub fn public_router<S, C, R>(state: &Arc<HttpState<S, C, R>>) -> Router
 where
-    S: WorkQueue + Notifications + 'static,
+    S: WorkQueue + Notifications + Records + 'static,
     C: Clock + 'static,
     R: SecretReader + 'static,
 {
@@ -90,7 +94,7 @@ where
 /// What concerns the operator only: metrics and readiness.
 pub fn private_router<S, C, R>(state: &Arc<HttpState<S, C, R>>) -> Router
 where
-    S: WorkQueue + Notifications + 'static,
+    S: WorkQueue + Notifications + Records + 'static,
     C: Clock + 'static,
     R: SecretReader + 'static,
 {
@@ -157,7 +161,7 @@ async fn halopsa<S, C, R>(
     body: Body,
 ) -> Response
 where
-    S: WorkQueue + Notifications,
+    S: WorkQueue + Notifications + Records,
     C: Clock,
     R: SecretReader,
 {
@@ -176,7 +180,7 @@ async fn liongard<S, C, R>(
     body: Body,
 ) -> Response
 where
-    S: WorkQueue + Notifications,
+    S: WorkQueue + Notifications + Records,
     C: Clock,
     R: SecretReader,
 {
@@ -306,7 +310,7 @@ const fn kind_of(rejection: &Rejection) -> RefusalKind {
 /// Answers a scrape.
 async fn metrics<S, C, R>(State(state): State<Arc<HttpState<S, C, R>>>) -> Response
 where
-    S: WorkQueue + Notifications,
+    S: WorkQueue + Notifications + Records,
     C: Clock,
     R: SecretReader,
 {
@@ -327,7 +331,7 @@ where
 }
 
 /// Reads from the store what is not counted in this process. Counts only, never messages.
-async fn measure<S: WorkQueue + Notifications>(
+async fn measure<S: WorkQueue + Notifications + Records>(
     store: &S,
     secret_refreshes: u64,
 ) -> Result<Measured, PortError> {
@@ -339,6 +343,15 @@ async fn measure<S: WorkQueue + Notifications>(
         measured.depth.push((lane.name(), store.depth(lane).await?));
     }
     measured.dead_letters = store.dead_letter_count().await?;
-    measured.notifications = store.counts().await?;
+    let verification = store.load_record::<Verification>(&Singleton).await?.value;
+    if let Some(last) = verification.last {
+        let count = |kind: DifferenceKind| last.tally.differences.get(&kind).copied();
+        let kinds = DifferenceKind::ALL.into_iter();
+        measured.differences = kinds
+            .map(|kind| (kind.as_str(), count(kind).unwrap_or(0)))
+            .collect();
+    }
+    let recorded = store.counts().await?.into_iter();
+    measured.notifications = recorded.map(|it| (it.kind, it.count)).collect();
     Ok(measured)
 }

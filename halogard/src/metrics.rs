@@ -70,6 +70,11 @@ struct KindLabels {
     kind: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DifferenceLabels {
+    kind: &'static str,
+}
+
 type HistogramFamily<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// Metrics of one process. Counters and histograms count from its start; [`Measured`] is read for each
@@ -87,6 +92,7 @@ pub struct ProcessMetrics {
     vendor_calls: HistogramFamily<VendorLabels>,
     queue_depth: Family<LaneLabels, Gauge>,
     dead_letters: Gauge,
+    differences: Family<DifferenceLabels, Gauge>,
     notifications: Family<KindLabels, Counter>,
     secret_refreshes: Counter,
     last_success: Mutex<BTreeMap<&'static str, Timestamp>>,
@@ -115,6 +121,8 @@ pub struct Measured {
     pub depth: Vec<(&'static str, u64)>,
     /// Dead letters of all lanes.
     pub dead_letters: u64,
+    /// Differences that the last scheduled comparison found, by kind; none before the first.
+    pub differences: Vec<(&'static str, u64)>,
     /// Webhooks recorded, by kind.
     pub notifications: Vec<(String, u64)>,
     /// Reads of the webhook's secret caused by a delivery that did not match.
@@ -136,6 +144,7 @@ impl Default for ProcessMetrics {
             vendor_calls: Family::new_with_constructor(duration_histogram),
             queue_depth: Family::default(),
             dead_letters: Gauge::default(),
+            differences: Family::default(),
             notifications: Family::default(),
             secret_refreshes: Counter::default(),
             last_success: Mutex::default(),
@@ -209,6 +218,11 @@ impl ProcessMetrics {
             "dead_letters",
             "Messages that could not be processed and wait for an operator",
             self.dead_letters.clone(),
+        );
+        registry.register(
+            "differences",
+            "Pairs whose sides differed without a known cause in the last scheduled comparison",
+            self.differences.clone(),
         );
         registry.register(
             "notifications",
@@ -287,6 +301,11 @@ impl ProcessMetrics {
                 .set(gauge_value(*depth));
         }
         self.dead_letters.set(gauge_value(measured.dead_letters));
+        for (kind, count) in &measured.differences {
+            self.differences
+                .get_or_create(&DifferenceLabels { kind })
+                .set(gauge_value(*count));
+        }
         for (kind, count) in &measured.notifications {
             let labels = KindLabels { kind: kind.clone() };
             let counter = self.notifications.get_or_create(&labels);
@@ -358,6 +377,7 @@ mod tests {
         let measured = Measured {
             depth: vec![("bulk", 7)],
             dead_letters: 3,
+            differences: vec![("differs", 2), ("unreadable", 0)],
             notifications: vec![("ticket_updated".to_owned(), 5)],
             secret_refreshes: 1,
         };
@@ -379,6 +399,8 @@ mod tests {
             r#"halogard_vendor_call_duration_seconds_bucket{le="0.3",vendor="liongard"} 1"#,
             r#"halogard_queue_depth{lane="bulk"} 7"#,
             "halogard_dead_letters 3",
+            r#"halogard_differences{kind="differs"} 2"#,
+            r#"halogard_differences{kind="unreadable"} 0"#,
             r#"halogard_notifications_total{kind="ticket_updated"} 5"#,
             "halogard_webhook_secret_refreshes_total 1",
             "# EOF",

@@ -30,7 +30,7 @@ use halogard_vendors::{
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::commands::serve::{token, with_needed_scopes};
-use crate::connect::Sleeper;
+use crate::connect::{PERMIT_PATIENCE, Sleeper};
 use crate::data_folder;
 use crate::output;
 use crate::stack::{Stack, StackStore};
@@ -107,9 +107,6 @@ pub struct WebhookTarget {
     /// Whether the address was set for others to reach, rather than made of where `serve` listens.
     pub is_public: bool,
 }
-
-/// How long a command waits for a permit: longer than a window.
-const PERMIT_PATIENCE: Duration = Duration::from_secs(600);
 
 /// What a command does on a machine without a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,6 +219,17 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
                     )
                 })
             }
+        }
+    }
+
+    /// Whether `serve` runs on this machine; `None` where that is not known.
+    pub fn serve_runs(&self) -> Option<bool> {
+        match &self.location {
+            StoreLocation::Machine(machine) => {
+                let (serve, _) = settings::read::<ServeSettings>(&machine.environment).ok()?;
+                data_folder::is_serve_running(&serve.data_dir).ok()
+            }
+            StoreLocation::Stack(_) => None,
         }
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use halogard_app::ports::{
     AlertIndex, Clock as _, DeadLetter, Delivery, Journal, JournalEntry, Lane, LeaseOutcome,
-    Leases, LinkFilter, Links, NamedValues, Notifications, Outgoing, PortError, Pruning,
-    QueuedState, Records, Revision, SaveError, Stored, Swap, WorkQueue, WorkSink,
+    Leases, LinkFilter, Links, NamedValues, NotificationCount, Notifications, Outgoing, PortError,
+    Pruning, QueuedState, Records, Revision, SaveError, Stored, Swap, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Notification;
@@ -308,7 +308,7 @@ impl Notifications for ObservedStore {
             .await
     }
 
-    async fn counts(&self) -> Result<Vec<(String, u64)>, PortError> {
+    async fn counts(&self) -> Result<Vec<NotificationCount>, PortError> {
         self.inner.counts().await
     }
 }

@@ -124,6 +124,7 @@ impl Vault for InMemoryVault {
                     rotates: secret.rotates,
                     versions,
                     changed_at: None,
+                    rotates_at: None,
                 }
             })
         };

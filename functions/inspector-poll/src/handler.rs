@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::event::{Request, ScheduledEvent};
 use crate::notices::NoticeRounds;
+use crate::verification::Verifications;
 
 /// The function's name in logs and metrics.
 pub const FUNCTION: &str = "inspector-poll";
@@ -29,14 +30,21 @@ pub enum PollResponse {
     Batch(SqsBatchResponse),
 }
 
+/// What an instance does after a sync cycle.
+#[derive(Default)]
+pub struct BesideCycles {
+    notices: NoticeRounds,
+    verifications: Verifications,
+}
+
 /// Handles `event`.
 pub async fn handle<P: Platform>(
     instance: &Instance<P>,
-    notices: &NoticeRounds,
+    beside: &BesideCycles,
     event: LambdaEvent<ScheduledEvent>,
 ) -> Result<PollResponse, FunctionError> {
     let deadline = deadline(&event.context);
-    answer(instance, notices, event.payload, deadline)
+    answer(instance, beside, event.payload, deadline)
         .await
         .inspect_err(FunctionError::log)
 }
@@ -44,14 +52,17 @@ pub async fn handle<P: Platform>(
 /// The response to `event` in an invocation that ends at `deadline`.
 async fn answer<P: Platform>(
     instance: &Instance<P>,
-    notices: &NoticeRounds,
+    beside: &BesideCycles,
     event: ScheduledEvent,
     deadline: Timestamp,
 ) -> Result<PollResponse, FunctionError> {
     match Request::try_from(event)? {
         Request::SyncCycle => {
             let cycle = cycle::run(instance, FUNCTION, deadline).await?;
-            Box::pin(notices.send_due(instance, deadline)).await;
+            if cycle.is_some() {
+                Box::pin(beside.verifications.advance(instance, deadline)).await;
+            }
+            Box::pin(beside.notices.send_due(instance, deadline)).await;
             let report = cycle.and_then(|cycle| cycle.report);
             Ok(PollResponse::SyncCycle {
                 complete: report.is_some_and(CycleReport::is_complete),

@@ -3,6 +3,7 @@
 mod event;
 mod handler;
 mod notices;
+mod verification;
 
 use halogard_lambda::{Aws, Instance, telemetry};
 use lambda_runtime::service_fn;
@@ -11,8 +12,8 @@ use lambda_runtime::service_fn;
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start(handler::FUNCTION)?;
     let instance = Instance::new(Aws::from_environment());
-    let notices = notices::NoticeRounds::default();
+    let beside = handler::BesideCycles::default();
     // Boxed: the runtime moves the future, and this one is large.
-    let handle = service_fn(|event| Box::pin(handler::handle(&instance, &notices, event)));
+    let handle = service_fn(|event| Box::pin(handler::handle(&instance, &beside, event)));
     lambda_runtime::run(handle).await
 }

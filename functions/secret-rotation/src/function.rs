@@ -1,12 +1,15 @@
 //! The function's parts, built once per process.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use halogard_app::budget::SharedBudget;
-use halogard_app::ports::{Stage, Vault as _};
+use halogard_app::ports::{Clock as _, Records as _, Stage, Vault as _};
 use halogard_aws::{AwsSettings, SecretsManager, Store, StoreNames};
 use halogard_credentials::SecretFields;
-use halogard_credentials::rotation::Rotation;
+use halogard_credentials::rotation::{RecordingNotifier, Rotation};
+use halogard_domain::credential_state::CredentialStates;
+use halogard_domain::record::Singleton;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, SETTINGS, SettingValues};
 use halogard_vendors::{HaloAdmin, LiongardAdmin, VendorSettings, credential_admins};
@@ -23,7 +26,7 @@ pub(crate) type AwsRotation = Rotation<
     HaloAdmin<FunctionBudget, SystemClock>,
     LiongardAdmin,
     Store<SystemClock>,
-    Topic,
+    RecordingNotifier<Store<SystemClock>, Topic, SystemClock>,
     SystemClock,
 >;
 
@@ -84,10 +87,52 @@ impl Function {
             halopsa,
             liongard,
             values: self.store.clone(),
-            notifier: self.topic.clone(),
+            notifier: RecordingNotifier {
+                store: self.store.clone(),
+                notifier: self.topic.clone(),
+                clock: SystemClock,
+                names: self.credential_names(),
+            },
             clock: SystemClock,
         };
         Ok((rotation, budget))
+    }
+
+    /// What people call each secret.
+    fn credential_names(&self) -> BTreeMap<String, &'static str> {
+        BTreeMap::from([
+            (self.names.halopsa_secret.clone(), "halopsa"),
+            (self.names.liongard_secret.clone(), "liongard"),
+        ])
+    }
+
+    /// Records when each credential expires and is rotated next; Liongard's key expires in `expires_in_days`.
+    pub(crate) async fn record_plans(
+        &self,
+        expires_in_days: Option<i64>,
+    ) -> Result<(), RotationSetUpError> {
+        let now = SystemClock.now();
+        let expires_at = expires_in_days.map(|days| {
+            let days = u64::try_from(days).unwrap_or_default();
+            now.plus(Duration::from_secs(days * 24 * 3600))
+        });
+        let mut plans = Vec::new();
+        for (secret, name) in self.credential_names() {
+            let described = self.vault.describe(&secret).await;
+            let described = described.map_err(|source| RotationSetUpError::Vault {
+                variable: name,
+                source: Box::new(source),
+            })?;
+            let expires_at = expires_at.filter(|_| name == "liongard");
+            plans.push((name, expires_at, described.and_then(|it| it.rotates_at)));
+        }
+        let record = |states: &mut CredentialStates| {
+            for (name, expires_at, rotates_at) in &plans {
+                states.plan(name, *expires_at, *rotates_at);
+            }
+        };
+        let recorded = self.store.update_record(&Singleton, record).await;
+        recorded.map_err(RotationSetUpError::NotRecorded)
     }
 
     /// The members of a secret in use.

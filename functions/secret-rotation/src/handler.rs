@@ -72,6 +72,14 @@ pub async fn handle(
     if let Err(error) = budget.release_unused().await {
         tracing::debug!(%error, "unused permits could not be returned; they expire");
     }
+    if let (Call::DeleteExpired { .. }, Ok(cleaned)) = (&call, &answer)
+        && let Err(error) = function.record_plans(cleaned.expires_in_days).await
+    {
+        tracing::warn!(
+            reason = error.chain(),
+            "the next rotations could not be recorded"
+        );
+    }
     let failed = u64::from(answer.is_err());
     let mut metrics = Metrics::new(FUNCTION).count("RotationFailed", failed);
     if let Some(days) = answer

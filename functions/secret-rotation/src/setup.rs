@@ -1,6 +1,6 @@
 //! The function's own variables.
 
-use halogard_app::ports::{VaultError, error_chain};
+use halogard_app::ports::{SaveError, VaultError, error_chain};
 use halogard_aws::AwsSettingsError;
 use halogard_credentials::NotJsonObject;
 use halogard_runtime::settings::SettingsError;
@@ -51,6 +51,9 @@ pub enum RotationSetUpError {
         /// Why.
         source: NotJsonObject,
     },
+    /// When the credentials are rotated next could not be recorded.
+    #[error("when the credentials are rotated next could not be recorded")]
+    NotRecorded(#[source] SaveError),
     /// A vendor's address or key is not valid.
     #[error(transparent)]
     Connect(#[from] VendorsError),

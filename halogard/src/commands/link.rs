@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::{Clock as _, ServiceDeskCatalog as _};
-use halogard_operations::audit::{self, OperatorError};
+use halogard_operations::audit::{self, AuditedAnswer, OperatorError};
 use halogard_operations::linking::{self, LinkAnswer};
 use halogard_operations::subject::Subject;
 use halogard_runtime::SystemClock;
@@ -94,7 +94,8 @@ impl StoreCommand for LinkTicket<'_> {
         let operator = operator(options.reason.as_ref());
         let subject = format!("alert {alert}");
         let done = format!("ticket #{ticket} linked");
-        audit::record(store, &operator, "link", &subject, &done, now).await?;
+        let done = AuditedAnswer::of(done, &answer);
+        audit::record(store, &operator, "link", &subject, done, now).await?;
         Ok(answer)
     }
 }
@@ -124,7 +125,8 @@ impl StoreCommand for UnlinkTicket<'_> {
         let done = answer
             .before
             .map_or_else(String::new, |ticket| format!("ticket #{ticket} unlinked"));
-        audit::record(store, &operator, "unlink", &subject, &done, now).await?;
+        let done = AuditedAnswer::of(done, &answer);
+        audit::record(store, &operator, "unlink", &subject, done, now).await?;
         Ok(Some(answer))
     }
 }

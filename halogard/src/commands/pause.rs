@@ -11,10 +11,11 @@ use halogard_domain::Timestamp;
 use halogard_domain::ids::AlertId;
 use halogard_domain::pause::{Pause, PauseScope};
 use halogard_domain::vendor::Vendor;
+use halogard_operations::audit::{self, AuditedAnswer};
+use halogard_operations::explain;
 use halogard_operations::moment::{Direction, read_time};
 use halogard_operations::pausing::{self, PauseList};
 use halogard_operations::subject::Subject;
-use halogard_operations::{audit, explain};
 use halogard_runtime::SystemClock;
 
 use super::status::pause_row;
@@ -263,6 +264,7 @@ impl StoreCommand for ChangePause<'_> {
             },
         };
         let operator = operator(self.reason);
+        let done = AuditedAnswer::of(done, &answer);
         audit::record(store, &operator, self.command, &subject, done, now).await?;
         Ok(answer)
     }

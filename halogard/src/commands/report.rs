@@ -8,10 +8,12 @@ use halogard_app::ports::Clock as _;
 use halogard_domain::Timestamp;
 use halogard_operations::lag::LagStatus;
 use halogard_operations::moment::{Direction, read_time};
-use halogard_operations::report::{self, HealthReport, IncidentReport, LagReport, PairReport};
+use halogard_operations::report::{
+    self, HealthReport, IncidentReport, LagReport, PairReport, PeriodEvents,
+};
 use halogard_runtime::SystemClock;
 
-use super::status::{lag_row, status_question};
+use super::status::{change_rows, compared, lag_row, status_question};
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage, span};
@@ -141,7 +143,8 @@ impl StoreCommand for AskHealth {
         opened: OpenedStore<S>,
     ) -> anyhow::Result<HealthReport> {
         let question = status_question(&opened).await;
-        Ok(report::health(&opened.store, self.0, question).await?)
+        let now = question.now;
+        Ok(report::health(&opened.store, self.0, now, question).await?)
     }
 }
 
@@ -282,7 +285,7 @@ fn write_ways(ways: &[LagStatus], page: &mut TextPage) {
 
 /// Puts the health on a page.
 fn write_health(answer: &HealthReport, page: &mut TextPage) {
-    page.line(format!("{} to {}", answer.since, answer.at));
+    page.line(format!("{} to {}", answer.since, answer.until));
     if answer.problems.is_empty() {
         page.line(Cell::new("nothing needs a person", Mood::Good));
     }
@@ -293,11 +296,15 @@ fn write_health(answer: &HealthReport, page: &mut TextPage) {
     page.rows(&[], problems.collect());
     page.gap();
     let figure = |name: &str, value: usize| vec![Cell::from(name), value.to_string().into()];
+    let event = |name: &str, of: fn(&PeriodEvents) -> usize| {
+        let (now, before) = (of(&answer.events), of(&answer.before));
+        vec![Cell::from(name), format!("{now} ({before} before)").into()]
+    };
     let customers = &answer.customers;
     let mut figures = vec![
-        figure("alerts raised", answer.raised),
-        figure("tickets opened", answer.opened),
-        figure("tickets closed", answer.closed),
+        event("alerts raised", |events| events.raised),
+        event("tickets opened", |events| events.opened),
+        event("tickets closed", |events| events.closed),
         figure("pairs in sync", answer.pairs.in_sync),
         figure("pairs behind", answer.pairs.behind),
         figure("pairs that wait", answer.pairs.waiting),
@@ -315,6 +322,12 @@ fn write_health(answer: &HealthReport, page: &mut TextPage) {
         )
         .into(),
     ]);
+    if let Some(verification) = &answer.verification {
+        figures.push(vec![
+            "both sides compared".into(),
+            compared(verification, answer.at),
+        ]);
+    }
     page.rows(&[], figures);
     if !customers.unmapped.is_empty() {
         page.line(Cell::new(
@@ -325,5 +338,10 @@ fn write_health(answer: &HealthReport, page: &mut TextPage) {
     if !answer.lags.is_empty() {
         page.gap();
         write_ways(&answer.lags, page);
+    }
+    if !answer.changes.is_empty() {
+        page.gap();
+        page.line("Changed in this time");
+        page.rows(&[], change_rows(&answer.changes, answer.at));
     }
 }

@@ -21,7 +21,7 @@ use clap::{Args, ValueEnum};
 use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Clock as _, Stage, Vault as _};
 use halogard_credentials::SecretFields;
-use halogard_credentials::rotation::{RotateError, Rotation, StepOutcome};
+use halogard_credentials::rotation::{RecordingNotifier, RotateError, Rotation, StepOutcome};
 use halogard_operations::audit;
 use halogard_runtime::SystemClock;
 use halogard_vendors::{HaloAdmin, LiongardAdmin};
@@ -91,7 +91,7 @@ type TargetRotation<P> = Rotation<
     HaloAdmin<TargetBudget<P>, SystemClock>,
     LiongardAdmin,
     <P as Target>::Store,
-    TerminalNotifier,
+    RecordingNotifier<<P as Target>::Store, TerminalNotifier, SystemClock>,
     SystemClock,
 >;
 
@@ -279,7 +279,15 @@ impl<P: Target> RotateCommand<P> {
             halopsa,
             liongard,
             values: store.clone(),
-            notifier: TerminalNotifier,
+            notifier: RecordingNotifier {
+                store: store.clone(),
+                notifier: TerminalNotifier,
+                clock: SystemClock,
+                names: CredentialName::value_variants()
+                    .iter()
+                    .map(|it| (self.target.secret(*it).to_owned(), word(*it)))
+                    .collect(),
+            },
             clock: SystemClock,
         };
         Ok((rotation, budget))

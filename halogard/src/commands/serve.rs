@@ -8,6 +8,7 @@ mod policy_file;
 mod signals;
 mod start_check;
 pub mod token;
+mod verification;
 pub mod webhook_auth;
 
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ use halogard_operations::doctor::{DoctorReport, scopes_needed};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, SETTINGS, ServeSettings, SettingValues, Settings};
 use halogard_sqlite::Store;
+use halogard_vendors::CallObserver;
 use tokio::task::JoinSet;
 use tracing::warn;
 
@@ -55,6 +57,7 @@ use signals::survive_hang_up;
 pub use start_check::show;
 use start_check::{Asked, check, checked};
 use token::WebhookAddress;
+use verification::BulkVendors;
 
 /// Options of `serve`.
 #[derive(Clone, Debug, Args)]
@@ -143,6 +146,14 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         text: config.text,
         policy: config.policy.clone(),
     };
+    let bulk = halogard_vendors::build(
+        &(&settings).into(),
+        Some(keys.clone()),
+        Arc::new(store.clone()),
+        connect::bulk_budget(&store, settings.limit, SystemClock),
+        &SystemClock,
+        Arc::clone(&shared.metrics) as Arc<dyn CallObserver>,
+    )?;
     let built = connect::build_reconciler(
         &settings,
         Some(keys),
@@ -204,6 +215,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         config: path,
         candidate,
         shared,
+        bulk,
     };
     // Large: it holds the whole process.
     Box::pin(serve.run(addresses, rotating)).await
@@ -240,6 +252,8 @@ struct Serve {
     /// What the file says at the start.
     candidate: ConfigCandidate,
     shared: EngineShared,
+    /// Both vendors, for work that waits for all other.
+    bulk: BulkVendors,
 }
 
 /// What a check at the start leads to.
@@ -310,6 +324,10 @@ impl Serve {
         let mut engine = Engine::start(self.reconciler, interval, policies, self.shared);
         beside.spawn(rotating);
         beside.spawn(notices::send_notices(self.given, engine.reconciler()));
+        beside.spawn(verification::compare_on_schedule(
+            self.bulk,
+            engine.reconciler(),
+        ));
         let failure = tokio::select! {
             () = stopped => None,
             ended = engine.loop_ended() => Some(ended.into()),

@@ -11,12 +11,14 @@ use halogard_operations::lag::LagStatus;
 use halogard_operations::moment::Moment;
 use halogard_operations::pausing::PauseLine;
 use halogard_operations::status::{
-    self, StatusAnswer, StatusQuestion, VendorStatus, Verdict, WaitingAnswer,
+    self, ChangeLine, StatusAnswer, StatusQuestion, VendorStatus, Verdict, VerificationStatus,
+    WaitingAnswer,
 };
 use halogard_operations::waiting::WaitingPair;
 use halogard_runtime::SystemClock;
 
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
+use crate::output;
 use crate::page::{self, Cell, Mood, TextPage, ago};
 
 /// Options of `status`.
@@ -55,7 +57,14 @@ pub async fn run(options: &StatusOptions) -> anyhow::Result<ExitCode> {
             })
         }
         None => {
-            let answer = opened_store::run(&options.store, AskStatus).await?;
+            let answer = match opened_store::run(&options.store, AskStatus).await {
+                Ok(answer) => answer,
+                // There is no store, or it cannot be read.
+                Err(error) => {
+                    output::problem(&format!("{error:#}"));
+                    return Ok(ExitCode::from(CANNOT_TELL));
+                }
+            };
             page::print(&answer, json, write_status)?;
             Ok(exit_code(answer.verdict))
         }
@@ -86,6 +95,7 @@ pub async fn status_question<S: Store + Clone + 'static>(
         now: SystemClock.now(),
         steady: SystemClock.steady(),
         limit: settings.map_or(Limit::DEFAULT, |settings| settings.limit),
+        serve_runs: opened.serve_runs(),
     }
 }
 
@@ -181,13 +191,7 @@ fn write_status(answer: &StatusAnswer, page: &mut TextPage) {
     if !answer.changes.is_empty() {
         page.gap();
         page.line("Changed lately");
-        let rows = answer.changes.iter().map(|change| {
-            vec![
-                Cell::new(ago(answer.at, change.at), Mood::Dim),
-                change.what.clone().into(),
-            ]
-        });
-        page.rows(&[], rows.collect());
+        page.rows(&[], change_rows(&answer.changes, answer.at));
     }
     page.gap();
     let build = answer.tenant.halopsa_build.as_deref();
@@ -202,6 +206,17 @@ fn write_status(answer: &StatusAnswer, page: &mut TextPage) {
         ),
         Mood::Dim,
     ));
+}
+
+/// What changed, and how long before `now`.
+pub fn change_rows(changes: &[ChangeLine], now: Moment) -> Vec<Vec<Cell>> {
+    let row = |change: &ChangeLine| {
+        vec![
+            Cell::new(ago(now, change.at), Mood::Dim),
+            change.what.clone().into(),
+        ]
+    };
+    changes.iter().map(row).collect()
 }
 
 /// How long changes took one way.
@@ -236,6 +251,7 @@ fn vendor_row(vendor: &VendorStatus, now: Moment) -> Vec<Cell> {
     let since = vendor.since.map(|at| ago(now, at)).unwrap_or_default();
     let (word, mood) = match vendor.connected {
         Some(true) => ("connected", Mood::Good),
+        Some(false) if vendor.refuses_credential => ("refuses our credential", Mood::Bad),
         Some(false) => ("away", Mood::Bad),
         None => ("not asked yet", Mood::Caution),
     };
@@ -270,7 +286,15 @@ fn pair_rows(answer: &StatusAnswer) -> Vec<Vec<Cell>> {
         .into_iter()
         .filter(|(word, count)| *count > 0 || *word == "in sync" || *word == "behind");
     shown
-        .map(|(word, count)| vec![word.into(), count.to_string().into()])
+        .map(|(word, count)| {
+            let oldest = pairs.behind_since.filter(|_| word == "behind");
+            let oldest =
+                oldest.map(|since| format!(", the oldest queued {}", ago(answer.at, since)));
+            vec![
+                word.into(),
+                format!("{count}{}", oldest.unwrap_or_default()).into(),
+            ]
+        })
         .collect()
 }
 
@@ -292,7 +316,14 @@ fn work_rows(answer: &StatusAnswer) -> Vec<Vec<Cell>> {
     };
     let webhooks = activity.webhooks.iter();
     let webhooks: Vec<String> = webhooks
-        .map(|(kind, count)| format!("{kind} {count}"))
+        .map(|it| {
+            format!(
+                "{} {} (last {})",
+                it.kind,
+                it.count,
+                ago(answer.at, it.last_at)
+            )
+        })
         .collect();
     let queues = answer.queues.iter();
     let queues: Vec<String> = queues
@@ -328,7 +359,7 @@ fn work_rows(answer: &StatusAnswer) -> Vec<Vec<Cell>> {
             if webhooks.is_empty() {
                 "none".into()
             } else {
-                webhooks.join(", ").into()
+                webhooks.join("\n").into()
             },
         ],
         vec![
@@ -346,7 +377,38 @@ fn work_rows(answer: &StatusAnswer) -> Vec<Vec<Cell>> {
             dead_letters.into()
         },
     ]);
+    rows.extend(
+        answer
+            .verification
+            .as_ref()
+            .map(|it| vec!["both sides compared".into(), compared(it, answer.at)]),
+    );
+    rows.extend(answer.credentials.iter().map(|credential| {
+        let at = |at: Option<Moment>| at.map(|Moment(at)| page::span(at.since(answer.at.0)));
+        let rotates = at(credential.rotates_at).map(|in_| format!("rotated in {in_}"));
+        let expires = at(credential.expires_at).map(|in_| format!("expires in {in_}"));
+        let when = [rotates, expires].into_iter().flatten();
+        vec![
+            format!("credential {}", credential.name).into(),
+            when.collect::<Vec<_>>().join(", ").into(),
+        ]
+    }));
     rows
+}
+
+/// What the last scheduled comparison found.
+pub fn compared(verification: &VerificationStatus, now: Moment) -> Cell {
+    let Some(ended_at) = verification.ended_at else {
+        return "for the first time now".into();
+    };
+    let count: u64 = verification.differences.values().sum();
+    let mood = if count > 0 { Mood::Bad } else { Mood::Plain };
+    let text = format!(
+        "{}, {} pairs, {count} differences without a known cause",
+        ago(now, ended_at),
+        verification.pairs
+    );
+    Cell::new(text, mood)
 }
 
 /// Puts the pairs that wait on a page.

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
-use halogard_operations::audit;
+use halogard_operations::audit::{self, AuditedAnswer};
 use halogard_operations::transfer::{self, Transferred};
 use halogard_runtime::SystemClock;
 
@@ -111,7 +111,16 @@ impl StoreCommand for ReadExport<'_> {
         let operator = operator(options.change.reason.as_ref());
         let subject = path.display().to_string();
         let text = format!("{} pairs imported", done.pairs);
-        audit::record(&opened.store, &operator, "import", &subject, &text, now).await?;
+        let done_in_words = AuditedAnswer::of(text, &done);
+        audit::record(
+            &opened.store,
+            &operator,
+            "import",
+            &subject,
+            done_in_words,
+            now,
+        )
+        .await?;
         Ok(done)
     }
 }

@@ -36,7 +36,7 @@ pub use dialect::DialectProbe;
 pub use error::{PortError, Refusal, error_chain};
 pub use error_code::ErrorCode;
 pub use inspectors::{Inspectors, RunProgress};
-pub use journal::{Journal, JournalEntry, Notifications};
+pub use journal::{Journal, JournalEntry, NotificationCount, Notifications};
 pub use leases::{LEASE_MAX, LeaseOutcome, Leases};
 pub use links::{
     AlertIndex, LinkFilter, Links, QueuedState, Revision, SaveError, SinceQueued, Stored,

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use halogard_app::ports::{Clock, Notifications, PortError};
+use halogard_app::ports::{Clock, NotificationCount, Notifications, PortError};
 use halogard_domain::Timestamp;
 use halogard_domain::hash::hex;
 use halogard_domain::message::Notification;
@@ -17,7 +17,7 @@ use crate::store::Store;
 const KEYS: &str = "notification";
 /// The partition of the counts, by kind.
 const COUNTS: &str = "notification_count";
-/// When a sign was last recorded, in milliseconds.
+/// When a sign or a kind was last recorded, in milliseconds.
 const RECORDED_AT: &str = "recorded_at";
 /// How often a kind was recorded.
 const COUNT: &str = "count";
@@ -53,10 +53,10 @@ impl<C: Clock> Notifications for Store<C> {
         for dedup_key in dedup_keys(notification) {
             self.record_key(&dedup_key, now, forgotten).await?;
         }
-        Ok(self.count_kind(&notification.kind).await?)
+        Ok(self.count_kind(&notification.kind, now).await?)
     }
 
-    async fn counts(&self) -> Result<Vec<(String, u64)>, PortError> {
+    async fn counts(&self) -> Result<Vec<NotificationCount>, PortError> {
         let range = ItemRange {
             place: READER.0,
             pk: COUNTS.to_owned(),
@@ -65,8 +65,11 @@ impl<C: Clock> Notifications for Store<C> {
         let mut counts = Vec::new();
         self.each_page(range, |page| {
             for item in &page {
-                let kind = READER.text(item, SK)?.to_owned();
-                counts.push((kind, READER.number(item, COUNT)?));
+                counts.push(NotificationCount {
+                    kind: READER.text(item, SK)?.to_owned(),
+                    count: READER.number(item, COUNT)?,
+                    last_at: Timestamp::from_millis(READER.number(item, RECORDED_AT)?),
+                });
             }
             Ok(ControlFlow::Continue(()))
         })
@@ -107,14 +110,16 @@ impl<C: Clock> Store<C> {
         }
     }
 
-    /// Counts one more of `kind`; two, should the answer to the first have been lost.
-    async fn count_kind(&self, kind: &str) -> Result<(), AwsError> {
+    /// Counts one more of `kind`, recorded at `now`; two, should the answer to the first have been lost.
+    async fn count_kind(&self, kind: &str, now: Timestamp) -> Result<(), AwsError> {
         self.dynamodb()
             .update_item()
             .table_name(self.table())
             .set_key(Some(key(COUNTS, kind)))
-            .update_expression("ADD #count :one")
+            .update_expression("ADD #count :one SET #recorded_at = :now")
             .expression_attribute_names("#count", COUNT)
+            .expression_attribute_names("#recorded_at", RECORDED_AT)
+            .expression_attribute_values(":now", number(now.as_millis()))
             .expression_attribute_values(":one", number(1))
             .send()
             .await

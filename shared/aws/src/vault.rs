@@ -80,6 +80,10 @@ impl Vault for SecretsManager {
                 .last_changed_date
                 .and_then(|at| at.to_millis().ok())
                 .map(Timestamp::from_millis),
+            rotates_at: described
+                .next_rotation_date
+                .and_then(|at| at.to_millis().ok())
+                .map(Timestamp::from_millis),
         }))
     }
 

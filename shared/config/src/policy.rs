@@ -5,6 +5,7 @@ mod notify;
 mod reopen;
 mod retention;
 mod rules;
+mod schedule;
 mod start;
 mod storms;
 mod template;
@@ -70,6 +71,13 @@ pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Pol
     policy.tickets_for = start::read(file, findings);
     policy.tickets_for_customer = start::read_by_customer(file, &customers, findings);
     policy.notify = notify::read(file, policy.mode, findings);
+    policy.schedule = schedule::read(file);
+    if policy.schedule.health_report.is_some() && policy.notify.is_none() {
+        findings.error(
+            &file.span_of("schedule"),
+            "a report is sent by the channels of [notify]; name one, or set health_report = \"never\"",
+        );
+    }
     policy.templates = read_templates;
     policy.rules = rules.into_iter().map(|rule| rule.rule).collect();
     policy.ignored_environments = ids(&file.numbers("ignore"), EnvironmentId::new);

@@ -19,6 +19,7 @@ use halogard_domain::policy::{
     ClosePolicy, ClosedBy, Fallback, Mapping, Mode, NATIVE_GRACE, Pattern, PriorityMap, ReopenRule,
     ReopenTable, ReopenWhen, Rule, StatusMap, Template,
 };
+use halogard_domain::schedule::{Cadence, Schedule};
 use halogard_domain::storm::StormPolicy;
 use halogard_domain::ticket::{Automation, MachineApplications, Validation};
 use halogard_domain::{LinkKey, Policy, Slug};
@@ -143,6 +144,10 @@ fn the_smallest_file_makes_a_policy_with_defaults() {
         tickets_for_customer: [].into(),
         notify: None,
         retention: Retention::default(),
+        schedule: Schedule {
+            verify: Some(Cadence::Daily),
+            health_report: None,
+        },
     };
     assert_eq!(config.policy, expected);
     assert!(config.settings.is_empty());
@@ -569,4 +574,35 @@ fn notices_go_where_the_table_says() {
                  to = \"b@example.com\"";
     let mail = notify(local).unwrap().mail.unwrap();
     assert_eq!((mail.port, mail.encryption), (None, MailEncryption::None));
+}
+
+#[test]
+fn what_is_scheduled_is_what_the_table_says() {
+    let chat = "[notify]\nchat = \"slack\"\n";
+    let schedule = |table: &str| read(&format!("{LEAST}\n{chat}{table}")).policy.schedule;
+    let scheduled = |verify, health_report| Schedule {
+        verify,
+        health_report,
+    };
+    for (table, expected) in [
+        ("", scheduled(Some(Cadence::Daily), None)),
+        ("[schedule]", scheduled(Some(Cadence::Daily), None)),
+        ("[schedule]\nverify = \"never\"", scheduled(None, None)),
+        (
+            "[schedule]\nverify = \"weekly\"\nhealth_report = \"monthly\"",
+            scheduled(Some(Cadence::Weekly), Some(Cadence::Monthly)),
+        ),
+        (
+            "[schedule]\nverify = \"monthly\"\nhealth_report = \"never\"",
+            scheduled(Some(Cadence::Monthly), None),
+        ),
+    ] {
+        assert_eq!(schedule(table), expected, "{table}");
+    }
+    let unsent = format!("{LEAST}\n[schedule]\nhealth_report = \"daily\"");
+    let wrong = parse("test", &unsent).unwrap_err();
+    assert!(
+        wrong.to_string().contains("channels of [notify]"),
+        "{wrong}"
+    );
 }

@@ -25,7 +25,7 @@ use tracing::info;
 
 pub use error::RotateError;
 pub use liongard::{CleanupReport, EXPIRES_SOON_DAYS};
-pub use notifier::{Notice, NoticeKind, Notifier};
+pub use notifier::{Notice, NoticeKind, Notifier, RecordingNotifier};
 pub use revoke::RevokeReport;
 pub use step::{RotationStep, UnknownStep};
 pub use strategy::Strategy;
@@ -327,11 +327,21 @@ where
         outcome: Result<StepOutcome, RotateError>,
     ) -> Result<StepOutcome, RotateError> {
         match &outcome {
-            Ok(did) => info!(
-                step = step.as_str(),
-                outcome = did.as_str(),
-                "rotation step finished"
-            ),
+            Ok(did) => {
+                info!(
+                    step = step.as_str(),
+                    outcome = did.as_str(),
+                    "rotation step finished"
+                );
+                if *did == StepOutcome::Finished {
+                    let kinds = [
+                        NoticeKind::ActionRequired,
+                        NoticeKind::Failed,
+                        NoticeKind::ExpiresSoon,
+                    ];
+                    self.settle(name, &kinds).await;
+                }
+            }
             Err(error) => {
                 tracing::warn!(
                     step = step.as_str(),
@@ -343,6 +353,18 @@ where
             }
         }
         outcome
+    }
+
+    /// Takes in that nothing of `kinds` about the secret `name` waits for a person any longer. If that fails, the next
+    /// check does it again.
+    async fn settle(&self, name: &str, kinds: &[NoticeKind]) {
+        if let Err(error) = self.notifier.settled(name, kinds).await {
+            tracing::warn!(
+                error_type = error.code.as_str(),
+                reason = error.chain(),
+                "what no longer waits for a person could not be recorded"
+            );
+        }
     }
 
     /// Sends a notice. If that fails, the log has its text.

@@ -37,6 +37,7 @@ impl Vault for StaticVault {
             rotates: false,
             versions: BTreeMap::from([(VERSION.to_owned(), stages)]),
             changed_at: None,
+            rotates_at: None,
         }))
     }
 

@@ -71,6 +71,10 @@ pub struct AuditEntry {
     pub reason: Option<String>,
     /// What it did.
     pub done: String,
+    /// Digest of the request: the command line as it was given.
+    pub request_digest: String,
+    /// Digest of the answer: what the command printed as its result.
+    pub answer_digest: String,
     /// Digest of the entry and of the one before, so that a changed or missing entry is noticed.
     pub digest: String,
 }
@@ -92,8 +96,7 @@ impl AuditEntry {
     /// The digest of this entry after one with the digest `before`, in hexadecimal digits.
     #[must_use]
     pub fn digest_after(&self, before: &str) -> String {
-        let mut digest = Sha256::new();
-        for part in [
+        digest_of([
             before,
             &self.at.as_millis().to_string(),
             &self.actor,
@@ -101,13 +104,22 @@ impl AuditEntry {
             &self.subject,
             self.reason.as_deref().unwrap_or_default(),
             &self.done,
-        ] {
-            // The length keeps what ends one part from beginning the next.
-            digest.update(part.len().to_be_bytes());
-            digest.update(part);
-        }
-        hex(&digest.finalize())
+            &self.request_digest,
+            &self.answer_digest,
+        ])
     }
+}
+
+/// The digest of `parts`, in hexadecimal digits.
+pub fn digest_of<T: AsRef<str>>(parts: impl IntoIterator<Item = T>) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        let part = part.as_ref();
+        // The length keeps what ends one part from beginning the next.
+        digest.update(part.len().to_be_bytes());
+        digest.update(part);
+    }
+    hex(&digest.finalize())
 }
 
 impl AuditDay {
@@ -162,6 +174,8 @@ mod tests {
             subject: format!("alert {number}"),
             reason: None,
             done: "1 queued".to_owned(),
+            request_digest: "1f".to_owned(),
+            answer_digest: "2f".to_owned(),
             digest: String::new(),
         }
     }
@@ -171,13 +185,15 @@ mod tests {
 
     #[test]
     fn a_change_of_any_member_breaks_the_chain() {
-        let forgeries: [Forgery; 7] = [
+        let forgeries: [Forgery; 9] = [
             |entry| entry.at = Timestamp::from_millis(9),
             |entry| entry.actor.push('x'),
             |entry| entry.command.push('x'),
             |entry| entry.subject.push('x'),
             |entry| entry.reason = Some("x".to_owned()),
             |entry| entry.done.push('x'),
+            |entry| entry.request_digest.push('x'),
+            |entry| entry.answer_digest.push('x'),
             // What is moved from one member to the next is a change too.
             |entry| {
                 let end = entry.command.pop();

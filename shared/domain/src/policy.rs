@@ -24,6 +24,7 @@ use crate::notify::NotifyPolicy;
 use crate::record::Record;
 use crate::render;
 use crate::retention::Retention;
+use crate::schedule::Schedule;
 use crate::slug::Slug;
 use crate::start::TicketsFor;
 use crate::storm::StormPolicy;
@@ -77,6 +78,8 @@ pub struct Policy {
     pub tickets_for_customer: BTreeMap<EnvironmentId, TicketsFor>,
     /// Where notices to people go; nowhere when absent. Boxed: policies are held in many futures.
     pub notify: Option<Box<NotifyPolicy>>,
+    /// What is done by itself from time to time.
+    pub schedule: Schedule,
 }
 
 /// The grace period of Liongard's own ticketing when the config names none. Its updates arrive
@@ -340,6 +343,7 @@ impl Policy {
             tickets_for: Some(TicketsFor::All),
             tickets_for_customer: BTreeMap::new(),
             notify: None,
+            schedule: Schedule::default(),
         }
     }
 
@@ -387,19 +391,18 @@ impl Policy {
     }
 
     /// A hash that changes with any setting that concerns pairs. A write that was refused under one
-    /// policy may be tried again under another. Where notices go does not matter to them.
+    /// policy may be tried again under another. Where notices go does not matter to them, nor what is done on a schedule.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        match self.notify {
-            None => hash64(&[&canonical_json(self)]),
-            Some(_) => {
-                let about_pairs = Self {
-                    notify: None,
-                    ..self.clone()
-                };
-                hash64(&[&canonical_json(&about_pairs)])
-            }
+        if self.notify.is_none() && self.schedule == Schedule::default() {
+            return hash64(&[&canonical_json(self)]);
         }
+        let about_pairs = Self {
+            notify: None,
+            schedule: Schedule::default(),
+            ..self.clone()
+        };
+        hash64(&[&canonical_json(&about_pairs)])
     }
 }
 

@@ -242,19 +242,20 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
         }
     }
 
-    async fn listed(&self, ids: &BTreeSet<TicketId>) -> Result<BTreeSet<TicketId>, PortError> {
+    async fn listed(&self, ids: &BTreeSet<TicketId>) -> Result<Vec<TicketListing>, PortError> {
         let query = TicketQuery {
             ticketids: ids.iter().copied().take(Self::LISTED_MAX).collect(),
             nocache: true,
             ..TicketQuery::default()
         };
-        let page = self.client.tickets_page(&query, 1).await?;
-        let readable = page.rows.iter().filter(|row| row.deleted != Some(true));
-        let unreadable = page.unreadable.iter().filter_map(|row| row.id);
-        let shown = readable
-            .map(|row| row.id)
-            .chain(unreadable.map(TicketId::new));
-        Ok(shown.filter(|id| ids.contains(id)).collect())
+        let asked_at = self.clock.now();
+        let mut page = self.client.tickets_page(&query, 1).await?;
+        page.rows.retain(|row| row.deleted != Some(true));
+        let mut shown = self
+            .changes(&page.rows, &page.unreadable, asked_at, None)
+            .listings;
+        shown.retain(|row| ids.contains(&row.id));
+        Ok(shown)
     }
 
     async fn is_marked_deleted(&self, id: TicketId) -> Result<bool, PortError> {

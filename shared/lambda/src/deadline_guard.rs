@@ -109,7 +109,7 @@ impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
         self.noted(self.port.read(id).await)
     }
 
-    async fn listed(&self, ids: &BTreeSet<TicketId>) -> Result<BTreeSet<TicketId>, PortError> {
+    async fn listed(&self, ids: &BTreeSet<TicketId>) -> Result<Vec<TicketListing>, PortError> {
         self.noted(self.port.listed(ids).await)
     }
 

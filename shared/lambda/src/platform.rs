@@ -135,7 +135,7 @@ impl<P: Platform> Resources<P> {
 
     /// Releases the permits that were leased and not used: an instance may be frozen for any time after its
     /// answer. If that fails, the permits free themselves later.
-    pub(crate) async fn release_permits(&self) {
+    pub async fn release_permits(&self) {
         if let Err(error) = self.budget.release_unused().await {
             tracing::warn!(%error, "unused permits of the request budget not released");
         }

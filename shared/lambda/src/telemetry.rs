@@ -21,7 +21,7 @@ pub fn start(function: &'static str) -> Result<(), Box<dyn Error + Send + Sync>>
 }
 
 /// Writes a metric line. When that fails, the numbers of this invocation are lost.
-pub(crate) fn print(metrics: &Metrics, now: Timestamp) {
+pub fn print(metrics: &Metrics, now: Timestamp) {
     if let Err(error) = metrics.print(now.as_millis()) {
         tracing::warn!(%error, "metrics could not be written");
     }

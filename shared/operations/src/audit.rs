@@ -2,7 +2,7 @@
 
 use halogard_app::ports::{PortError, Records, SaveError};
 use halogard_domain::Timestamp;
-use halogard_domain::audit::{AuditDate, AuditDay, AuditEntry};
+use halogard_domain::audit::{AuditDate, AuditDay, AuditEntry, digest_of};
 use halogard_domain::ids::TicketId;
 use serde::Serialize;
 
@@ -18,6 +18,38 @@ pub struct Operator {
     pub account: String,
     /// Why, in the operator's words.
     pub reason: Option<String>,
+    /// The digest of the request: the command line as it was given.
+    pub request_digest: String,
+}
+
+/// What a command did, as the audit keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditedAnswer {
+    /// In words.
+    text: String,
+    /// The digest of the whole answer.
+    digest: String,
+}
+
+impl AuditedAnswer {
+    /// The `answer`, which `text` sums up.
+    pub fn of(text: impl Into<String>, answer: &impl Serialize) -> Self {
+        let whole = serde_json::to_string(answer).unwrap_or_default();
+        Self {
+            text: text.into(),
+            digest: digest_of([whole]),
+        }
+    }
+}
+
+/// An answer that is no more than its words.
+impl<T: AsRef<str> + ?Sized> From<&T> for AuditedAnswer {
+    fn from(text: &T) -> Self {
+        Self {
+            text: text.as_ref().to_owned(),
+            digest: digest_of([text]),
+        }
+    }
 }
 
 /// The answer of `audit list`.
@@ -48,6 +80,12 @@ pub struct AuditLine {
     pub reason: Option<String>,
     /// What it did.
     pub done: String,
+    /// The digest of the request: the command line as it was given.
+    pub request_digest: String,
+    /// The digest of the answer, as JSON.
+    pub answer_digest: String,
+    /// The digest of this entry, chained to the one before.
+    pub digest: String,
 }
 
 /// Records that `operator` gave `command` about `subject`, and what it did.
@@ -60,9 +98,10 @@ pub async fn record(
     operator: &Operator,
     command: &str,
     subject: &str,
-    done: &str,
+    done: impl Into<AuditedAnswer>,
     now: Timestamp,
 ) -> Result<(), OperatorError> {
+    let done = done.into();
     let date = AuditDate::of(now);
     for _ in 0..ATTEMPTS_MAX {
         let stored = store.load_record::<AuditDay>(&date).await?;
@@ -76,7 +115,9 @@ pub async fn record(
             command: command.to_owned(),
             subject: subject.to_owned(),
             reason: operator.reason.clone(),
-            done: done.to_owned(),
+            done: done.text.clone(),
+            request_digest: operator.request_digest.clone(),
+            answer_digest: done.digest.clone(),
             digest: String::new(),
         });
         if !has_room {
@@ -182,6 +223,9 @@ fn line(entry: AuditEntry) -> AuditLine {
         subject: entry.subject,
         reason: entry.reason,
         done: entry.done,
+        request_digest: entry.request_digest,
+        answer_digest: entry.answer_digest,
+        digest: entry.digest,
     }
 }
 

@@ -1,4 +1,7 @@
-//! Notices to people: of what needs one, by the channels that the config names, once for each cause.
+//! Notices to people: of what needs one, by the channels that the config names, once for each cause; and the report of
+//! the installation's health, once for each day, week or month.
+
+mod scheduled_report;
 
 use std::collections::BTreeSet;
 
@@ -21,6 +24,8 @@ use tracing::{info, warn};
 
 use crate::moment::Moment;
 use crate::status::{self, StatusProblem};
+
+use scheduled_report::ScheduledReport;
 
 /// How often a result is recorded again because another process wrote between.
 const ATTEMPTS_MAX: usize = 10;
@@ -111,11 +116,16 @@ impl<D: NoticeTickets, M: Messenger> NoticeRoutes<'_, D, M> {
             channels.remove(&NotifyChannel::Ticket);
         }
         let problems = status::current_problems(store, now).await?;
-        for notice in begin(store, &problems, &channels, now).await? {
-            let Some(problem) = problems.iter().find(|it| it.cause == notice.cause) else {
-                continue;
+        let cadence = policy.schedule.health_report;
+        let report = cadence.and_then(|cadence| ScheduledReport::due(cadence, now));
+        let causes = causes(&problems, report);
+        for notice in begin(store, &causes, &channels, now).await? {
+            let problem = problems.iter().find(|it| it.cause == notice.cause);
+            let message = match (problem, report) {
+                (Some(problem), _) => message_of(problem, &notice),
+                (None, Some(report)) => report.message(store, notice.reference(), now).await?,
+                (None, None) => continue,
             };
-            let message = message_of(problem, &notice);
             let sent = self.deliver(&message, &notice, notify).await;
             if record(store, &notice, sent, now).await? {
                 round.sent += 1;
@@ -203,24 +213,30 @@ impl<D: NoticeTickets, M: Messenger> NoticeRoutes<'_, D, M> {
     }
 }
 
+/// What gives rise to a notice now: each of `problems`, and the report that is due.
+fn causes(problems: &[StatusProblem], report: Option<ScheduledReport>) -> BTreeSet<ObservedCause> {
+    let problems = problems.iter().map(|problem| ObservedCause {
+        name: problem.cause.clone(),
+        is_certain: false,
+    });
+    let report = report.map(|report| ObservedCause {
+        name: report.cause(),
+        is_certain: true,
+    });
+    problems.chain(report).collect()
+}
+
 /// Takes in the causes of the present and begins the deliveries that are due. Of several processes one does: the
 /// others find what it has begun.
 async fn begin(
     store: &impl Records,
-    problems: &[StatusProblem],
+    causes: &BTreeSet<ObservedCause>,
     channels: &BTreeSet<NotifyChannel>,
     now: Timestamp,
 ) -> Result<Vec<DueNotice>, PortError> {
-    let causes: BTreeSet<ObservedCause> = problems
-        .iter()
-        .map(|problem| ObservedCause {
-            name: problem.cause.clone(),
-            is_certain: false,
-        })
-        .collect();
     let stored = store.load_record::<NoticeLog>(&Singleton).await?;
     let mut log = stored.value.clone();
-    log.observe(&causes, now);
+    log.observe(causes, now);
     let due = log.begin(channels, now);
     if log == stored.value {
         return Ok(due);

@@ -128,6 +128,20 @@ fn answer(pauses: &Pauses, now: Timestamp) -> PauseList {
     }
 }
 
+/// Why a pair that `pause` holds back may differ.
+pub(crate) fn why_paused(pause: &Pause) -> String {
+    let what = match pause.scope {
+        PauseScope::All => "everything is paused",
+        PauseScope::Vendor(_) => "HaloPSA is paused",
+        PauseScope::Customer(_) => "its customer is paused",
+        PauseScope::Alert(_) => "it is snoozed",
+    };
+    pause.until.map_or_else(
+        || what.to_owned(),
+        |until| format!("{what} until {}", Moment(until)),
+    )
+}
+
 /// What is paused, in words.
 #[must_use]
 pub fn in_words(scope: PauseScope) -> String {

@@ -13,7 +13,10 @@ use crate::lag::{ChangeWay, LagSamples, LagStatus, reached_changes};
 use crate::moment::Moment;
 use crate::policy::policy_in_force;
 use crate::scan::for_each_link;
-use crate::status::{PairCounts, StatusProblem, StatusQuestion, Verdict, WaitingCount, status};
+use crate::status::{
+    ChangeLine, PairCounts, StatusProblem, StatusQuestion, Verdict, VerificationStatus,
+    WaitingCount, status,
+};
 use crate::waiting::waiting_pair;
 
 /// Journal entries of one pair that an incident's report reads.
@@ -119,16 +122,17 @@ pub struct HealthReport {
     pub at: Moment,
     /// The beginning of the time that the counts are about.
     pub since: Moment,
+    /// Its end.
+    pub until: Moment,
     /// Whether a person is needed now.
     pub verdict: Verdict,
     /// What makes it so.
     pub problems: Vec<StatusProblem>,
-    /// Alerts that Liongard raised in this time.
-    pub raised: usize,
-    /// Tickets that were opened in this time.
-    pub opened: usize,
-    /// Tickets that were closed in this time.
-    pub closed: usize,
+    /// What happened in this time.
+    #[serde(flatten)]
+    pub events: PeriodEvents,
+    /// What happened in the time of the same length before.
+    pub before: PeriodEvents,
     /// The pairs, as they are now.
     pub pairs: PairCounts,
     /// What waits now, by cause.
@@ -139,6 +143,21 @@ pub struct HealthReport {
     pub customers: CustomerShare,
     /// Messages that no worker could process.
     pub dead_letters: u64,
+    /// The last scheduled comparison of both sides; absent before the first.
+    pub verification: Option<VerificationStatus>,
+    /// Versions, configs and commands that changed something in this time, the newest first.
+    pub changes: Vec<ChangeLine>,
+}
+
+/// What happened in a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PeriodEvents {
+    /// Alerts that Liongard raised.
+    pub raised: usize,
+    /// Tickets that were opened.
+    pub opened: usize,
+    /// Tickets that were closed.
+    pub closed: usize,
 }
 
 /// How many customers, of those that have alerts, are mapped.
@@ -275,7 +294,7 @@ pub async fn lag(
     })
 }
 
-/// Answers `report health`: how the installation does, and what happened since `since`.
+/// Answers `report health`: how the installation does, and what happened from `since` until `until`.
 ///
 /// # Errors
 ///
@@ -283,6 +302,7 @@ pub async fn lag(
 pub async fn health<S: Store>(
     store: &S,
     since: Timestamp,
+    until: Timestamp,
     question: StatusQuestion,
 ) -> Result<HealthReport, PortError> {
     let now = question.now;
@@ -291,28 +311,32 @@ pub async fn health<S: Store>(
     let mut report = HealthReport {
         at: now.into(),
         since: since.into(),
+        until: until.into(),
         verdict: status.verdict,
         problems: status.problems,
-        raised: 0,
-        opened: 0,
-        closed: 0,
+        events: PeriodEvents::default(),
+        before: PeriodEvents::default(),
         pairs: status.pairs,
         waiting: status.waiting,
         lags: lag(store, since, now).await?.ways,
         customers: CustomerShare::default(),
         dead_letters: status.dead_letters,
+        verification: status.verification,
+        changes: status.changes,
     };
+    report
+        .changes
+        .retain(|change| since <= change.at.0 && change.at.0 < until);
+    let length = until.since(since);
     let mut environments = BTreeMap::<EnvironmentId, String>::new();
     for_each_link(store, LinkFilter::All, |link| {
         let Some(alert) = &link.observed_alert else {
             return;
         };
         environments.insert(alert.environment, alert.environment_name.clone());
-        report.raised += usize::from(alert.raised_at >= since);
-        let opened = link.initial.as_ref().is_some_and(|it| it.at >= since);
-        report.opened += usize::from(opened);
-        let closure = link.base.as_ref().and_then(|base| base.ticket_closed);
-        report.closed += usize::from(closure.is_some_and(|it| it.at >= since));
+        report.events.count(&link, alert.raised_at, since, until);
+        let earlier = since.minus(length);
+        report.before.count(&link, alert.raised_at, earlier, since);
     })
     .await?;
     for (environment, name) in environments {
@@ -328,6 +352,18 @@ pub async fn health<S: Store>(
     }
     report.customers.unmapped.sort_unstable();
     Ok(report)
+}
+
+impl PeriodEvents {
+    /// Counts what happened to the pair of `link`, whose alert was raised at `raised_at`, from `since` until `until`.
+    fn count(&mut self, link: &Link, raised_at: Timestamp, since: Timestamp, until: Timestamp) {
+        let is_meant = |at: Timestamp| since <= at && at < until;
+        self.raised += usize::from(is_meant(raised_at));
+        let opened = link.initial.as_ref().is_some_and(|it| is_meant(it.at));
+        self.opened += usize::from(opened);
+        let closure = link.base.as_ref().and_then(|base| base.ticket_closed);
+        self.closed += usize::from(closure.is_some_and(|it| is_meant(it.at)));
+    }
 }
 
 impl PairReport {
@@ -417,9 +453,9 @@ impl HealthReport {
             ["at".to_owned(), time(Some(self.at))],
             ["since".to_owned(), time(Some(self.since))],
             figure("problems", self.problems.len()),
-            figure("alerts_raised", self.raised),
-            figure("tickets_opened", self.opened),
-            figure("tickets_closed", self.closed),
+            figure("alerts_raised", self.events.raised),
+            figure("tickets_opened", self.events.opened),
+            figure("tickets_closed", self.events.closed),
             figure("pairs", self.pairs.total),
             figure("pairs_in_sync", self.pairs.in_sync),
             figure("pairs_behind", self.pairs.behind),
@@ -429,6 +465,10 @@ impl HealthReport {
             figure("customers_ignored", self.customers.ignored),
             figure("customers_unmapped", self.customers.unmapped.len()),
         ];
+        if let Some(verification) = &self.verification {
+            let count: u64 = verification.differences.values().sum();
+            rows.push(["differences".to_owned(), count.to_string()]);
+        }
         for waiting in &self.waiting {
             let name = format!("waiting_{}", waiting.cause.name().replace('-', "_"));
             rows.push(figure(&name, waiting.count));

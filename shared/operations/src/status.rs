@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use halogard_app::Store;
-use halogard_app::ports::{Lane, LinkFilter, PortError, Records, keys};
+use halogard_app::ports::{
+    ErrorCode, Lane, LinkFilter, NotificationCount, PortError, Records, keys,
+};
 use halogard_domain::Timestamp;
 use halogard_domain::budget::{Ledger, Limit};
 use halogard_domain::contact::VendorContacts;
+use halogard_domain::credential_state::{CredentialState, CredentialStates};
 use halogard_domain::dialect::{DialectReport, FactReading, Seen};
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{RunTarget, Runs};
@@ -18,6 +21,7 @@ use halogard_domain::site_reports::{SiteChange, SiteReports};
 use halogard_domain::sweep_cursor::SweepCursor;
 use halogard_domain::time::SteadyTime;
 use halogard_domain::vendor::Vendor;
+use halogard_domain::verification::{DifferenceExample, DifferenceKind, Verification};
 use halogard_domain::version_history::VersionHistory;
 use serde::Serialize;
 
@@ -25,13 +29,21 @@ use crate::audit::{self, AuditFilter};
 use crate::config_changes;
 use crate::lag::LagStatus;
 use crate::moment::Moment;
-use crate::pausing::{self, PauseLine};
+use crate::pausing::PauseLine;
 use crate::policy::policy_in_force;
 use crate::scan::for_each_link;
 use crate::waiting::{WaitingCause, WaitingPair, waiting_pair};
 
 use pairs::PairsRead;
 use problems::ProblemFacts;
+
+/// The failures that say that a vendor does not accept our credential.
+const REFUSALS: [&str; 4] = [
+    ErrorCode::HalopsaCredential.as_str(),
+    ErrorCode::HalopsaTenant.as_str(),
+    ErrorCode::HalopsaScope.as_str(),
+    ErrorCode::LiongardCredential.as_str(),
+];
 
 /// Changes that are older are not recent.
 const CHANGES_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -70,10 +82,51 @@ pub struct StatusAnswer {
     pub paused: Vec<PauseLine>,
     /// What was noticed and is not a matter of one pair.
     pub findings: Vec<StatusFinding>,
+    /// The scheduled comparison of both sides; absent before the first.
+    pub verification: Option<VerificationStatus>,
+    /// When credentials expire and are rotated next, as far as that is known.
+    pub credentials: Vec<CredentialStatus>,
     /// The tenant, as it was seen last.
     pub tenant: TenantStatus,
     /// What has changed lately, the newest first.
     pub changes: Vec<ChangeLine>,
+}
+
+/// The last scheduled comparison of both sides, and the one under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VerificationStatus {
+    /// When the last one ended; absent while the first one is under way.
+    pub ended_at: Option<Moment>,
+    /// Pairs that it compared.
+    pub pairs: u64,
+    /// Differences without a known cause, by kind.
+    pub differences: BTreeMap<DifferenceKind, u64>,
+    /// The first of them.
+    pub examples: Vec<DifferenceExample>,
+    /// Since when another one is under way.
+    pub under_way_since: Option<Moment>,
+}
+
+/// When a credential expires and is rotated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CredentialStatus {
+    /// The credential.
+    pub name: String,
+    /// When it expires, if it does.
+    pub expires_at: Option<Moment>,
+    /// When it is rotated next by itself, as far as that is known.
+    pub rotates_at: Option<Moment>,
+}
+
+/// Webhooks of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WebhookStatus {
+    /// The kind of event.
+    pub kind: String,
+    /// How many were recorded; repeats are not.
+    pub count: u64,
+    /// When the last of them was recorded.
+    pub last_at: Moment,
 }
 
 /// The tenant, as it was seen last.
@@ -143,6 +196,8 @@ pub struct VendorStatus {
     pub connected: Option<bool>,
     /// Since when it does, or does not.
     pub since: Option<Moment>,
+    /// Whether the last failure was a refusal of our credential.
+    pub refuses_credential: bool,
     /// The last failure, as a stable word.
     pub last_failure_code: Option<String>,
     /// The same, with what the vendor said.
@@ -160,6 +215,8 @@ pub struct PairCounts {
     pub in_sync: usize,
     /// Work is under way or scheduled.
     pub behind: usize,
+    /// When the alert of the oldest of them was queued.
+    pub behind_since: Option<Moment>,
     /// The ticket is closed, and an inspection is awaited.
     pub awaiting_liongard: usize,
     /// The alert shares the ticket of a storm.
@@ -205,7 +262,7 @@ pub struct Activity {
     /// Alerts that wait for a run.
     pub waiting_for_inspector: usize,
     /// Webhooks received, by kind.
-    pub webhooks: BTreeMap<String, u64>,
+    pub webhooks: Vec<WebhookStatus>,
 }
 
 /// The request budget for HaloPSA.
@@ -248,6 +305,8 @@ pub struct StatusQuestion {
     pub steady: SteadyTime,
     /// The request limit that is configured.
     pub limit: Limit,
+    /// Whether `serve` runs on this machine; `None` where that is not known, as on a stack.
+    pub serve_runs: Option<bool>,
 }
 
 /// Answers `status`.
@@ -262,7 +321,8 @@ pub async fn status<S: Store>(
     let now = question.now;
     let policy = policy_in_force(store).await?;
     let pairs = PairsRead::read(store, policy.as_ref(), now).await?;
-    let facts = ProblemFacts::read(store, policy.as_ref(), &pairs).await?;
+    let mut facts = ProblemFacts::read(store, policy.as_ref(), &pairs, now).await?;
+    facts.serve_runs = question.serve_runs;
     let problems = facts.problems(now);
     let mut queues = Vec::new();
     for lane in Lane::ALL {
@@ -286,8 +346,10 @@ pub async fn status<S: Store>(
         budget: budget(store, question).await?,
         queues,
         dead_letters: facts.dead_letters,
-        paused: pausing::list(store, now).await?.pauses,
+        paused: facts.paused,
         findings: facts.findings,
+        verification: verification_status(facts.verification),
+        credentials: credentials(&facts.credentials),
         tenant: tenant(store).await?,
         changes: changes(store, now).await?,
         pairs: pairs.counts,
@@ -305,7 +367,7 @@ pub async fn current_problems(
 ) -> Result<Vec<StatusProblem>, PortError> {
     let policy = policy_in_force(store).await?;
     let pairs = PairsRead::read_waiting(store, policy.as_ref(), now).await?;
-    let facts = ProblemFacts::read(store, policy.as_ref(), &pairs).await?;
+    let facts = ProblemFacts::read(store, policy.as_ref(), &pairs, now).await?;
     Ok(facts.problems(now))
 }
 
@@ -342,6 +404,7 @@ async fn vendors(store: &impl Records) -> Result<Vec<VendorStatus>, PortError> {
             vendor: vendor.words().to_owned(),
             connected: contact.since.map(|_| contact.answers),
             since: contact.since.map(Moment),
+            refuses_credential: failure.is_some_and(|it| REFUSALS.contains(&it.code.as_str())),
             last_failure_code: failure.map(|failure| failure.code.clone()),
             last_failure: failure.map(|failure| failure.said.clone()),
             last_failure_at: failure.map(|failure| failure.at.into()),
@@ -365,8 +428,46 @@ async fn activity(store: &impl Store) -> Result<Activity, PortError> {
         inspector_failures: runs.last_end.as_ref().map_or(0, |end| end.failed_in_a_row),
         inspector_said: runs.last_end.and_then(|end| end.said),
         waiting_for_inspector: runs.waiting.len(),
-        webhooks: store.counts().await?.into_iter().collect(),
+        webhooks: store.counts().await?.into_iter().map(webhook).collect(),
     })
+}
+
+/// What was recorded of webhooks of one kind.
+fn webhook(counted: NotificationCount) -> WebhookStatus {
+    WebhookStatus {
+        kind: counted.kind,
+        count: counted.count,
+        last_at: counted.last_at.into(),
+    }
+}
+
+/// The scheduled comparisons, as far as there were any.
+fn verification_status(verification: Verification) -> Option<VerificationStatus> {
+    let Verification { pass, last } = verification;
+    if pass.is_none() && last.is_none() {
+        return None;
+    }
+    let ended_at = last.as_ref().map(|last| last.ended_at.into());
+    let tally = last.map(|last| last.tally).unwrap_or_default();
+    Some(VerificationStatus {
+        ended_at,
+        pairs: tally.pairs,
+        differences: tally.differences,
+        examples: tally.examples,
+        under_way_since: pass.map(|pass| pass.began_at.into()),
+    })
+}
+
+/// The credentials of which is known when they expire or are rotated.
+fn credentials(states: &CredentialStates) -> Vec<CredentialStatus> {
+    let known = states.by_name.iter();
+    let known = known.filter(|(_, it)| it.expires_at.is_some() || it.rotates_at.is_some());
+    let line = |(name, state): (&String, &CredentialState)| CredentialStatus {
+        name: name.clone(),
+        expires_at: state.expires_at.map(Moment),
+        rotates_at: state.rotates_at.map(Moment),
+    };
+    known.map(line).collect()
 }
 
 /// The request budget.

@@ -2,12 +2,14 @@
 
 mod comparison;
 mod duplicates;
+pub mod scheduled;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_app::Store;
 use halogard_app::ports::{AlertListing, AlertSource, LinkFilter, PortError, ServiceDesk};
 use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::pause::Pauses;
 use halogard_domain::plan::{DifferenceCause, FieldDifference, PairField};
 use halogard_domain::record::Singleton;
 use halogard_domain::start::CustomerStarts;
@@ -124,6 +126,7 @@ pub async fn verify(
         records: Vec::new(),
     };
     let starts = store.load_record::<CustomerStarts>(&Singleton).await?.value;
+    let pauses = store.load_record::<Pauses>(&Singleton).await?.value;
     let mut policies = policy.clone().map(FollowedPolicies::new);
     let mut owned = BTreeSet::new();
     for link in &links {
@@ -137,7 +140,8 @@ pub async fn verify(
             Some(policies) => Some(policies.of(store, link).await?),
             None => None,
         };
-        let record = compare(link, alert.as_ref(), &ticket, policy.as_deref(), now);
+        let policy = policy.as_deref();
+        let record = compare(link, alert.as_ref(), &ticket, policy, &pauses, now);
         answer.add(record, all);
     }
     for alert in alerts.into_values() {
@@ -248,7 +252,8 @@ fn alone(
     link.arrival = starts.arrival(alert);
     link.parked = policy.and_then(|policy| link.reason_for_no_ticket(alert, policy));
     if link.parked.is_some() {
-        return compare(&link, Some(alert), &TicketLookup::None, policy, now);
+        let (none, unpaused) = (TicketLookup::None, Pauses::default());
+        return compare(&link, Some(alert), &none, policy, &unpaused, now);
     }
     VerifiedPair {
         symbol: Symbol::OnlyLiongard,

@@ -26,6 +26,8 @@ pub struct WebhookKindLine {
     pub kind: String,
     /// How many webhooks of it were recorded; those that changed nothing are not.
     pub recorded: u64,
+    /// When the last of them was recorded.
+    pub last_at: Option<Moment>,
     /// When the first one was kept.
     pub kept_at: Option<Moment>,
     /// Its members and what kind of value each had; none of the values.
@@ -42,8 +44,10 @@ pub async fn webhook_log(
     now: Timestamp,
 ) -> Result<WebhookLog, PortError> {
     let mut kinds: BTreeMap<String, WebhookKindLine> = BTreeMap::new();
-    for (kind, recorded) in store.counts().await? {
-        kinds.entry(kind).or_default().recorded = recorded;
+    for counted in store.counts().await? {
+        let line = kinds.entry(counted.kind).or_default();
+        line.recorded = counted.count;
+        line.last_at = Some(counted.last_at.into());
     }
     let samples = store.load_record::<WebhookSamples>(&Singleton).await?;
     for (kind, sample) in samples.value.by_kind {

@@ -110,6 +110,7 @@ const QUESTION: StatusQuestion = StatusQuestion {
     now: NOW,
     steady: SteadyTime { source: 0, at: NOW },
     limit: Limit::DEFAULT,
+    serve_runs: None,
 };
 
 fn alert(id: u64, status: &str) -> Alert {
@@ -803,6 +804,7 @@ async fn operators_who_pause_and_record_at_once_lose_nothing() {
     let operator = Operator {
         account: "operator".to_owned(),
         reason: Some("maintenance".to_owned()),
+        request_digest: "1f".to_owned(),
     };
     let commands = (1..=8).map(|id| {
         let (store, operator) = (used.store.clone(), operator.clone());
@@ -851,6 +853,7 @@ async fn the_audit_is_one_chain_across_days_and_is_listed_by_every_filter() {
         let operator = Operator {
             account: account.to_owned(),
             reason: None,
+            request_digest: "1f".to_owned(),
         };
         audit::record(
             &used.store,
@@ -968,6 +971,7 @@ async fn lags_queue_ages_and_changes_are_shown() {
     let operator = Operator {
         account: "ada".to_owned(),
         reason: None,
+        request_digest: "1f".to_owned(),
     };
     audit::record(
         &used.store,

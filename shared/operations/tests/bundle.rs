@@ -40,6 +40,7 @@ fn question(recipient: Option<Vendor>) -> BundleQuestion {
             now: NOW,
             steady: SteadyTime { source: 0, at: NOW },
             limit: Limit::DEFAULT,
+            serve_runs: None,
         },
         recipient,
         secrets: vec![
@@ -92,6 +93,7 @@ async fn a_bundle_tells_the_story_and_no_secret_and_no_name() {
     let operator = Operator {
         account: "grace.hopper".to_owned(),
         reason: Some("divorce of the customer".to_owned()),
+        request_digest: "1f".to_owned(),
     };
     audit::record(
         &store,

@@ -76,6 +76,7 @@ impl ConfigBench {
         let operator = Operator {
             account: "mo".to_owned(),
             reason: Some("a reason".to_owned()),
+            request_digest: "1f".to_owned(),
         };
         let candidate = candidate(text);
         let put = put_in_force(&self.store, &candidate, origin, Some(&operator), None, now);

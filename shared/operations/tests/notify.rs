@@ -9,6 +9,7 @@ use std::time::Duration;
 use halogard_app::ports::{
     ErrorCode, Messenger, NoticeMessage, NoticeTickets, PortError, Records as _,
 };
+use halogard_domain::credential_state::CredentialStates;
 use halogard_domain::ids::{HaloClientId, TicketId, TicketTypeId};
 use halogard_domain::notify::{
     ChatFormat, MailEncryption, MailPolicy, NoticeLog, NoticeTicketPolicy, NotifyChannel,
@@ -17,6 +18,7 @@ use halogard_domain::notify::{
 use halogard_domain::pause::{Pause, PauseScope, Pauses};
 use halogard_domain::policy::Mode;
 use halogard_domain::record::Singleton;
+use halogard_domain::schedule::Cadence;
 use halogard_domain::{FailureClass, Policy, Timestamp};
 use halogard_operations::notify::{NoticeRound, NoticeRoutes};
 use halogard_sqlite::Store;
@@ -309,4 +311,72 @@ async fn a_test_says_of_each_channel_what_is_wrong() {
     assert!(wrong[2].as_ref().unwrap().contains("it did not answer"));
     let silent = routes.test(&policy(), NOW).await;
     assert_eq!(silent.channels, []);
+}
+
+/// A report goes out once for each day and channel, whatever is tried again meanwhile, and after a restart.
+#[tokio::test]
+async fn the_health_report_is_sent_once_a_day_by_each_channel() {
+    let (store, _folder) = filled_store().await;
+    let channels = Channels::default();
+    let mut policy = notifying();
+    policy.schedule.health_report = Some(Cadence::Daily);
+    channels.fail(NotifyChannel::Mail, FailureClass::Transient);
+    let reports = |channels: &Channels| {
+        let arrived = channels.arrived.lock().unwrap();
+        let reports = arrived
+            .iter()
+            .filter(|(_, it)| it.title.contains("health report"));
+        let mut by: Vec<NotifyChannel> = reports.map(|(by, _)| *by).collect();
+        by.sort_unstable();
+        by
+    };
+    round(&store, &channels, &policy, 0).await;
+    assert_eq!(
+        reports(&channels),
+        [NotifyChannel::Ticket, NotifyChannel::Chat]
+    );
+    // The mail is tried again; a pause of hours between two rounds, as of a stopped process, repeats nothing.
+    for minutes in [1, 6, 120, 121] {
+        round(&store, &channels, &policy, minutes).await;
+    }
+    assert_eq!(reports(&channels), NotifyChannel::ALL);
+    for minutes in [24 * 60, 24 * 60 + 1] {
+        round(&store, &channels, &policy, minutes).await;
+    }
+    assert_eq!(reports(&channels).len(), 6);
+    let arrived = channels.arrived.lock().unwrap();
+    let mut messages = arrived.iter().map(|(_, message)| message);
+    let report = messages
+        .find(|it| it.title.contains("health report"))
+        .unwrap();
+    let text = report.paragraphs.join("\n");
+    for part in [
+        "Alerts raised: ",
+        "Customers mapped: ",
+        "environment not mapped",
+        "What to do: ",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+/// A rotation that waits for a person is announced like any other cause, until it is settled.
+#[tokio::test]
+async fn a_rotation_that_waits_for_a_person_is_announced() {
+    let (store, _folder) = filled_store().await;
+    let channels = Channels::default();
+    let policy = notifying();
+    let text = "The rotation of secret halopsa stopped at create: open HaloPSA.";
+    let note = |states: &mut CredentialStates| {
+        states.note("halopsa", "rotation-action-required", text, NOW);
+    };
+    store.update_record(&Singleton, note).await.unwrap();
+    for minutes in 0..=7 {
+        round(&store, &channels, &policy, minutes).await;
+    }
+    let arrived = channels.arrived.lock().unwrap();
+    let rotations = arrived
+        .iter()
+        .filter(|(_, it)| it.title.contains("open HaloPSA"));
+    assert_eq!(rotations.count(), 3);
 }

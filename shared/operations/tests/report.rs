@@ -94,8 +94,8 @@ async fn the_health_of_a_time_says_what_happened_and_who_is_not_mapped() {
     }
     store.save(&link, &[], stored.revision).await.unwrap();
     let day = NOW.minus(Duration::from_secs(86_400));
-    let report = report::health(&store, day, question()).await.unwrap();
-    assert_eq!(report.raised, 40);
+    let report = report::health(&store, day, NOW, question()).await.unwrap();
+    assert_eq!(report.events.raised, 40);
     assert_eq!(report.customers.mapped, 1);
     assert_eq!(report.customers.unmapped, ["Fabrikam"]);
     assert_eq!(report.waiting[0].count, 10);
@@ -109,8 +109,8 @@ async fn the_health_of_a_time_says_what_happened_and_who_is_not_mapped() {
     ] {
         assert!(csv.lines().any(|it| it == line), "{line}: {csv}");
     }
-    let later = report::health(&store, NOW, question()).await.unwrap();
-    assert_eq!((later.raised, later.opened), (0, 0));
+    let later = report::health(&store, NOW, NOW, question()).await.unwrap();
+    assert_eq!((later.events.raised, later.events.opened), (0, 0));
 }
 
 /// A status of this moment.
@@ -119,5 +119,6 @@ fn question() -> StatusQuestion {
         now: NOW,
         steady: SteadyTime { source: 0, at: NOW },
         limit: Limit::DEFAULT,
+        serve_runs: None,
     }
 }

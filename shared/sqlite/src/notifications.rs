@@ -1,6 +1,6 @@
 //! Which webhooks were worked off.
 
-use halogard_app::ports::{Clock, Notifications, PortError};
+use halogard_app::ports::{Clock, NotificationCount, Notifications, PortError};
 use halogard_domain::Timestamp;
 use halogard_domain::message::Notification;
 use rusqlite::{Connection, params};
@@ -43,7 +43,7 @@ impl<C: Clock> Notifications for Store<C> {
                 remember(db, "delivery", delivery, now)?;
             }
             remember(db, "content", &notification.content, now)?;
-            count(db, &notification.kind)?;
+            count(db, &notification.kind, now)?;
             db.prepare_cached("DELETE FROM notifications WHERE recorded_at < ?1")?
                 .execute([remembered_since::<C>(now)])?;
             Ok::<_, StoreError>(())
@@ -52,13 +52,21 @@ impl<C: Clock> Notifications for Store<C> {
         Ok(())
     }
 
-    async fn counts(&self) -> Result<Vec<(String, u64)>, PortError> {
+    async fn counts(&self) -> Result<Vec<NotificationCount>, PortError> {
         let counts = self
             .read(|db| {
-                db.prepare_cached("SELECT kind, count FROM notification_counts ORDER BY kind")?
-                    .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?
-                    .map(|count| count.map_err(StoreError::from))
-                    .collect()
+                db.prepare_cached(
+                    "SELECT kind, count, last_at FROM notification_counts ORDER BY kind",
+                )?
+                .query_map((), |row| {
+                    Ok(NotificationCount {
+                        kind: row.get(0)?,
+                        count: row.get(1)?,
+                        last_at: Timestamp::from_millis(row.get(2)?),
+                    })
+                })?
+                .map(|count| count.map_err(StoreError::from))
+                .collect()
             })
             .await?;
         Ok(counts)
@@ -85,12 +93,12 @@ fn remember(
     Ok(())
 }
 
-/// Counts one more of `kind`.
-fn count(db: &Connection, kind: &str) -> Result<(), StoreError> {
+/// Counts one more of `kind`, recorded at `now`.
+fn count(db: &Connection, kind: &str, now: Timestamp) -> Result<(), StoreError> {
     db.prepare_cached(
-        "INSERT INTO notification_counts (kind, count) VALUES (?1, 1)
-         ON CONFLICT DO UPDATE SET count = count + 1",
+        "INSERT INTO notification_counts (kind, count, last_at) VALUES (?1, 1, ?2)
+         ON CONFLICT DO UPDATE SET count = count + 1, last_at = ?2",
     )?
-    .execute([kind])?;
+    .execute(params![kind, now.as_millis()])?;
     Ok(())
 }

@@ -123,10 +123,11 @@ CREATE TABLE notifications (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX notifications_by_time ON notifications (recorded_at);
 
--- How many of each kind there were, for ever.
+-- How many of each kind there were, for ever, and when the last one was recorded.
 CREATE TABLE notification_counts (
-    kind  TEXT PRIMARY KEY,
-    count INTEGER NOT NULL
+    kind    TEXT PRIMARY KEY,
+    count   INTEGER NOT NULL,
+    last_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Secrets, sealed. A version without a stage is not kept.

@@ -47,7 +47,7 @@ async fn record(store: &impl Notifications, notification: &Notification, now: Ti
 async fn counts(store: &impl Notifications) -> Vec<(String, u64)> {
     let mut counts = store.counts().await.expect("the store counts");
     counts.sort();
-    counts
+    counts.into_iter().map(|it| (it.kind, it.count)).collect()
 }
 
 /// A notification of `kind`, unlike any other of another `number`.

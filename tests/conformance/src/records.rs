@@ -10,6 +10,7 @@ use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, Work
 use halogard_domain::config_history::{ConfigInForce, ConfigText, ConfigVersion, VersionOrigin};
 use halogard_domain::contact::{ContactFailure, VendorContact, VendorContacts};
 use halogard_domain::continuity::{Completeness, Rival, StoreContinuity};
+use halogard_domain::credential_state::CredentialStates;
 use halogard_domain::dialect::{DialectReport, FactReading, REFERENCE, Seen};
 use halogard_domain::ids::{
     AlertId, EnvironmentId, LaunchpointId, RunId, SiteId, TeamId, TicketId,
@@ -28,6 +29,10 @@ use halogard_domain::sweep_cursor::{
     ChangeRange, FirstSweep, KeyedListPlace, PendingRange, ReadPhase, SweepCursor, Unsettled,
 };
 use halogard_domain::vendor::Vendor;
+use halogard_domain::verification::{
+    DifferenceExample, DifferenceKind, Verification, VerificationPass, VerificationResult,
+    VerificationTally,
+};
 use halogard_domain::version_history::VersionHistory;
 use halogard_domain::webhook_sample::{WebhookSample, WebhookSamples};
 use halogard_domain::{Alert, Record, Slug, Timestamp};
@@ -81,6 +86,8 @@ macro_rules! for_every_type {
         let bench = $case::<_, AuditDay>(bench).await;
         let bench = $case::<_, VersionHistory>(bench).await;
         let bench = $case::<_, NoticeLog>(bench).await;
+        let bench = $case::<_, Verification>(bench).await;
+        let bench = $case::<_, CredentialStates>(bench).await;
         let bench = $case::<_, SealedToken>(bench).await;
         drop(bench);
     };
@@ -412,6 +419,8 @@ impl SampleRecord for AuditDay {
             subject: format!("alert {number}"),
             reason: Some("after a repair".to_owned()),
             done: "1 queued".to_owned(),
+            request_digest: "1f".to_owned(),
+            answer_digest: "2f".to_owned(),
             digest: String::new(),
         });
         day
@@ -453,6 +462,51 @@ impl SampleRecord for NoticeLog {
         Self {
             causes: [("dead_letters".to_owned(), cause)].into(),
         }
+    }
+}
+
+impl SampleRecord for Verification {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, now: Timestamp) -> Self {
+        let mut tally = VerificationTally {
+            pairs: number.into(),
+            requests: 3,
+            ..VerificationTally::default()
+        };
+        let example = DifferenceExample {
+            alert: AlertId::new(number.into()),
+            ticket: Some(TicketId::new(4242)),
+            what: "priority differs".to_owned(),
+        };
+        tally.add(DifferenceKind::Differs, example);
+        Self {
+            pass: Some(VerificationPass {
+                began_at: now,
+                after: Some(AlertId::new(7)),
+                tally: tally.clone(),
+            }),
+            last: Some(VerificationResult {
+                began_at: at(1),
+                ended_at: at(2),
+                tally,
+            }),
+        }
+    }
+}
+
+impl SampleRecord for CredentialStates {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, now: Timestamp) -> Self {
+        let mut states = Self::default();
+        states.plan("liongard", Some(now), Some(at(number.into())));
+        states.note("halopsa", "rotation-failed", "HaloPSA did not answer", now);
+        states
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use futures_util::future::{self, Either};
 use halogard_app::ports::{
     AlertIndex, Clock as _, DeadLetter, Delivery, Journal, JournalEntry, Lane, LeaseOutcome,
-    Leases, LinkFilter, Links, NamedValues, Notifications, Outgoing, PortError, Pruning,
-    QueuedState, Records, Revision, SaveError, Stored, Swap, WorkQueue, WorkSink,
+    Leases, LinkFilter, Links, NamedValues, NotificationCount, Notifications, Outgoing, PortError,
+    Pruning, QueuedState, Records, Revision, SaveError, Stored, Swap, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Notification;
@@ -447,7 +447,7 @@ impl<const ONE_MACHINE: bool> Notifications for SimStore<ONE_MACHINE> {
             .await
     }
 
-    async fn counts(&self) -> Result<Vec<(String, u64)>, PortError> {
+    async fn counts(&self) -> Result<Vec<NotificationCount>, PortError> {
         self.read(self.inner.counts()).await
     }
 }

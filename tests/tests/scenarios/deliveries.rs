@@ -18,7 +18,7 @@ use crate::{DANA, with_ticket};
 /// Webhooks that were recorded so far, all kinds together.
 async fn recorded(bundle: &Scenario) -> u64 {
     let counts = bundle.process().store.counts().await.unwrap();
-    counts.iter().map(|(_, count)| count).sum()
+    counts.iter().map(|it| it.count).sum()
 }
 
 /// A bundle whose HaloPSA signs its webhooks as [`with_another_delivery_id`] does.

@@ -492,7 +492,7 @@ async fn secret_rotation_needs_every_permission_it_has() {
     let value = halo.current().await;
     halo.paste(&value).await;
     policy
-        .without("TakeFromRequestBudget", async || {
+        .without("TakeFromRequestBudgetAndRecordRotations", async || {
             let said = halo.fails("testSecret", "rotation.vendor").await;
             assert!(said.contains("DynamoDB"), "{said}");
         })

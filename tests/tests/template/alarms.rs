@@ -233,6 +233,12 @@ fn every_queue_and_function_has_its_alarms() {
             ("Halogard", "InDoubt", "Sum", "TicketSyncFunction"),
             (
                 "Halogard",
+                "Differences",
+                "Maximum",
+                "InspectorPollFunction",
+            ),
+            (
+                "Halogard",
                 "SecondInstallations",
                 "Sum",
                 "TicketSyncFunction",
@@ -341,7 +347,8 @@ fn every_alarm_notifies_its_topic_and_treats_missing_data_as_intended() {
                 ("AWS/Lambda", _)
                 | (
                     "Halogard",
-                    "InDoubt"
+                    "Differences"
+                    | "InDoubt"
                     | "NotConfigured"
                     | "RotationFailed"
                     | "SecondInstallations"
@@ -455,7 +462,9 @@ fn no_alarm_changes_its_state_with_every_single_event() {
                 // A level that lasts.
                 ("AWS/SQS", _) | ("Halogard", "PollLagSeconds") => true,
                 // One number a day, at a time that varies.
-                ("Halogard", "AccessKeyExpiresInDays") => (periods, enough) == (2, 1),
+                ("Halogard", "AccessKeyExpiresInDays" | "Differences") => {
+                    (periods, enough) == (2, 1)
+                }
                 // What passes by itself has to last.
                 (
                     "Halogard",

@@ -10,8 +10,8 @@ use crate::functions::folders;
 use crate::rule::{Findings, hold};
 use crate::sources::source_of;
 
-/// A number of one value a day, of which a graph of hours shows nothing.
-const ON_NO_WIDGET: [&str; 1] = ["AccessKeyExpiresInDays"];
+/// Numbers of one value a day, of which a graph of hours shows nothing.
+const ON_NO_WIDGET: [&str; 2] = ["AccessKeyExpiresInDays", "Differences"];
 
 /// The dashboard's widgets.
 fn widgets(template: &Template) -> Vec<Value> {

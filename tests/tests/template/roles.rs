@@ -489,7 +489,9 @@ fn each_role_is_held_to_the_partitions_it_needs() {
                     .filter(|it| !["config", "config_text"].contains(&it.as_str()))
                     .cloned()
                     .collect(),
-                "SecretRotationRole" => ["request_budget", "value"].map(str::to_owned).into(),
+                "SecretRotationRole" => ["credential_state", "request_budget", "value"]
+                    .map(str::to_owned)
+                    .into(),
                 _ => BTreeSet::new(),
             };
             found.equal(format!("partitions {id} writes"), written, expected);

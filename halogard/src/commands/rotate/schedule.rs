@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use halogard_app::ports::{Clock as _, Records as _};
 use halogard_credentials::{SecretFields, members};
+use halogard_domain::credential_state::CredentialStates;
+use halogard_domain::record::Singleton;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::SettingValues;
 use halogard_sqlite::Store;
@@ -60,6 +63,15 @@ impl RotateCommand<LocalTarget> {
             .map_or(0, |key| due_with(&key));
         let (rotation, _) = self.rotation().await?;
         let report = rotation.delete_expired(LIONGARD).await?;
+        let now = SystemClock.now();
+        let in_days = |days: i64| {
+            let days = u64::try_from(days).unwrap_or_default();
+            now.plus(Duration::from_secs(days * 24 * 3600))
+        };
+        let expires_at = report.expires_in_days.map(in_days);
+        let rotates_at = report.expires_in_days.map(|days| in_days(days - due_with));
+        let plan = |states: &mut CredentialStates| states.plan(LIONGARD, expires_at, rotates_at);
+        self.target.store.update_record(&Singleton, plan).await?;
         let due = report.expires_in_days.is_some_and(|days| days <= due_with);
         if due {
             let version = self.version(LIONGARD).await?;

@@ -38,8 +38,8 @@ impl<E: Env> Reconciler<E> {
         let ids: Vec<TicketId> = tickets.iter().copied().collect();
         for ids in ids.chunks(E::Desk::LISTED_MAX) {
             let ids = ids.iter().copied().collect();
-            let listed = match self.desk.listed(&ids).await {
-                Ok(listed) => listed,
+            let listed: BTreeSet<TicketId> = match self.desk.listed(&ids).await {
+                Ok(listed) => listed.into_iter().map(|row| row.id).collect(),
                 Err(error) => {
                     debug!(%error, "open tickets could not be looked for");
                     return Ok(());

@@ -45,6 +45,17 @@ pub struct JournalEntry {
     pub detail: Option<String>,
 }
 
+/// How often notifications of one kind were recorded.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NotificationCount {
+    /// The kind.
+    pub kind: String,
+    /// How often.
+    pub count: u64,
+    /// When the last of them was recorded.
+    pub last_at: Timestamp,
+}
+
 /// The webhooks that were processed, by delivery id and by content.
 pub trait Notifications: Send + Sync {
     /// Whether a notification of the same delivery id, or with the same content, was recorded
@@ -62,8 +73,8 @@ pub trait Notifications: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// How often each kind was recorded, for metrics.
-    fn counts(&self) -> impl Future<Output = Result<Vec<(String, u64)>, PortError>> + Send;
+    /// How often each kind was recorded, and when last.
+    fn counts(&self) -> impl Future<Output = Result<Vec<NotificationCount>, PortError>> + Send;
 
     /// How long a notification is remembered at least.
     const MEMORY: Duration = Duration::from_secs(31 * 24 * 60 * 60);

@@ -69,14 +69,14 @@ pub trait ServiceDesk: Send + Sync {
     /// repeat.
     fn read(&self, id: TicketId) -> impl Future<Output = Result<Option<Ticket>, PortError>> + Send;
 
-    /// Those of `ids` that a list shows and does not mark as deleted; asks for at most [`LISTED_MAX`] of them, with
-    /// one request. What it leaves out may exist: only a read says. Safe to repeat.
+    /// Those of `ids` that a list shows and does not mark as deleted, each as its row shows it; asks for at most
+    /// [`LISTED_MAX`] of them, with one request. What it leaves out may exist: only a read says. Safe to repeat.
     ///
     /// [`LISTED_MAX`]: Self::LISTED_MAX
     fn listed(
         &self,
         ids: &BTreeSet<TicketId>,
-    ) -> impl Future<Output = Result<BTreeSet<TicketId>, PortError>> + Send;
+    ) -> impl Future<Output = Result<Vec<TicketListing>, PortError>> + Send;
 
     /// Whether the list of deleted tickets has the ticket, marked as deleted. Safe to repeat.
     fn is_marked_deleted(

@@ -78,6 +78,8 @@ pub struct SecretInfo {
     pub versions: BTreeMap<String, BTreeSet<Stage>>,
     /// Since when its values are what they are, where the vault knows it.
     pub changed_at: Option<Timestamp>,
+    /// When it is rotated next by itself, where the vault knows it.
+    pub rotates_at: Option<Timestamp>,
 }
 
 /// One version of a secret.

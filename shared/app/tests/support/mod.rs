@@ -372,12 +372,17 @@ impl ServiceDesk for Desk {
         Ok(found)
     }
 
-    async fn listed(&self, ids: &BTreeSet<TicketId>) -> Result<BTreeSet<TicketId>, PortError> {
+    async fn listed(&self, ids: &BTreeSet<TicketId>) -> Result<Vec<TicketListing>, PortError> {
         self.ask()?;
         self.looked_for.lock().expect("no panic").push(ids.clone());
         let tickets = self.tickets.lock().expect("no panic");
-        let shows = |id: &&TicketId| tickets.contains_key(id);
-        Ok(ids.iter().filter(shows).copied().collect())
+        let shown = ids.iter().filter_map(|id| tickets.get(id));
+        let row = |ticket: &Ticket| TicketListing {
+            id: ticket.id,
+            changed_at: Some(ticket.changed_at),
+            ticket: Some(ticket.clone()),
+        };
+        Ok(shown.map(row).collect())
     }
 
     async fn is_marked_deleted(&self, id: TicketId) -> Result<bool, PortError> {

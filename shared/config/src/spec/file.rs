@@ -105,6 +105,11 @@ pub(crate) fn file() -> TableSpec {
             "where notices go of what needs a person; nowhere if absent",
         ),
         KeySpec::optional(
+            "schedule",
+            ValueKind::Table(schedule()),
+            "what is done by itself from time to time",
+        ),
+        KeySpec::optional(
             "start",
             ValueKind::Table(start()),
             "which of the alerts that are open when a customer's alerts begin to get tickets get one",
@@ -394,6 +399,21 @@ fn notify() -> TableSpec {
             "a ticket for each notice, in your own HaloPSA client",
         ),
         KeySpec::optional("mail", ValueKind::Table(mail()), "a mail for each notice"),
+    ])
+}
+
+fn schedule() -> TableSpec {
+    TableSpec::of([
+        KeySpec::optional(
+            "verify",
+            ValueKind::OneOf(&["never", "daily", "weekly", "monthly"]),
+            "how often both sides are compared, pair by pair; \"daily\" if absent. What differs is shown by `status`",
+        ),
+        KeySpec::optional(
+            "health_report",
+            ValueKind::OneOf(&["never", "daily", "weekly", "monthly"]),
+            "how often `report health` is sent by the channels of [notify]; \"never\" if absent",
+        ),
     ])
 }
 

@@ -125,6 +125,7 @@ where
     ) -> Result<CleanupReport, RotateError> {
         let pair = pair(name, current)?;
         let rows = self.keys_of(name, &pair).await?;
+        self.settle(name, &[NoticeKind::OldKeyInUse]).await;
         let (deleted, left) = self.delete_replaced(name, current, &pair, &rows).await?;
         let ends = rows
             .iter()
@@ -132,8 +133,9 @@ where
             .and_then(|row| row.expires_at)
             .or_else(|| current.time(members::LIONGARD_KEY_EXPIRES));
         let expires_in_days = ends.map(|end| days_until(end, self.clock.now()));
-        if let Some(days) = expires_in_days.filter(|days| *days <= EXPIRES_SOON_DAYS) {
-            self.notify(&expires_soon(name, days)).await;
+        match expires_in_days.filter(|days| *days <= EXPIRES_SOON_DAYS) {
+            Some(days) => self.notify(&expires_soon(name, days)).await,
+            None => self.settle(name, &[NoticeKind::ExpiresSoon]).await,
         }
         Ok(CleanupReport {
             deleted,

@@ -284,7 +284,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     }
 
     /// What rows show. One that could not be read is listed by its number, to be read by itself.
-    fn changes(
+    pub(super) fn changes(
         &self,
         rows: &[TicketRow],
         unreadable: &[UnreadableRow],

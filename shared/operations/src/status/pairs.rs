@@ -10,6 +10,7 @@ use halogard_domain::{Link, Policy, Timestamp};
 
 use super::{PairCounts, WaitingCount};
 use crate::lag::{LagSamples, LagStatus};
+use crate::moment::Moment;
 use crate::scan::for_each_link;
 use crate::waiting::{WaitingCause, waiting_pair};
 
@@ -38,7 +39,7 @@ impl PairsRead {
             return Ok(read);
         };
         let known = read.add_waiting(store, policy, now).await?;
-        let mut open = Vec::new();
+        let mut open = BTreeMap::new();
         for (alert, state) in store.load_index().await? {
             if known.contains(&alert) {
                 continue;
@@ -47,13 +48,20 @@ impl PairsRead {
                 read.counts.total += 1;
                 read.counts.in_sync += 1;
             } else {
-                open.push(alert);
+                open.insert(alert, state.queued_at);
             }
         }
-        for chunk in open.chunks(LOADED_AT_ONCE) {
+        let ids: Vec<AlertId> = open.keys().copied().collect();
+        for chunk in ids.chunks(LOADED_AT_ONCE) {
             let chunk = chunk.iter().copied().collect();
             for link in store.load_many(&chunk).await? {
+                let behind = read.counts.behind;
                 read.add(&link, policy, now);
+                if read.counts.behind > behind {
+                    let queued_at = open.get(&link.alert).copied().map(Moment);
+                    let oldest = [read.counts.behind_since, queued_at];
+                    read.counts.behind_since = oldest.into_iter().flatten().min();
+                }
             }
         }
         Ok(read)

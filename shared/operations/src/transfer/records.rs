@@ -9,6 +9,7 @@ use halogard_domain::budget::Ledger;
 use halogard_domain::config_history::{ConfigInForce, ConfigText};
 use halogard_domain::contact::VendorContacts;
 use halogard_domain::continuity::StoreContinuity;
+use halogard_domain::credential_state::CredentialStates;
 use halogard_domain::dialect::DialectReport;
 use halogard_domain::key::Installation;
 use halogard_domain::missing::MissingTickets;
@@ -21,6 +22,7 @@ use halogard_domain::site_reports::SiteReports;
 use halogard_domain::start::CustomerStarts;
 use halogard_domain::storm::{StormKey, Storms};
 use halogard_domain::sweep_cursor::SweepCursor;
+use halogard_domain::verification::Verification;
 use halogard_domain::version_history::VersionHistory;
 use halogard_domain::webhook_sample::WebhookSamples;
 use halogard_domain::{Link, Record};
@@ -49,6 +51,8 @@ macro_rules! with_singletons {
             ConfigInForce,
             CustomerStarts,
             SiteReports,
+            CredentialStates,
+            Verification,
             WebhookSamples
         )
     };

@@ -1,11 +1,13 @@
 //! One pair, as both sides are now.
 
+use halogard_domain::pause::Pauses;
 use halogard_domain::plan::{FieldDifference, field_differences};
 use halogard_domain::policy::{Mode, ParkReason};
 use halogard_domain::storm::Membership;
 use halogard_domain::{Alert, Link, Policy, Ticket, Timestamp};
 
 use super::{Symbol, VerifiedPair};
+use crate::pausing::why_paused;
 use crate::waiting::why_sides_differ;
 
 /// What HaloPSA says of a pair's ticket.
@@ -29,19 +31,32 @@ impl TicketLookup {
     pub(super) const fn was_asked_for(&self) -> bool {
         matches!(self, Self::Read(_) | Self::Gone | Self::Failed(_))
     }
+
+    /// The ticket as HaloPSA shows it.
+    pub(super) const fn ticket(&self) -> Option<&Ticket> {
+        match self {
+            Self::Listed(ticket) | Self::Read(ticket) => Some(ticket),
+            Self::None | Self::NotAsked | Self::Gone | Self::Failed(_) => None,
+        }
+    }
 }
 
-/// Compares the pair of `link` with what both sides say now.
+/// Compares the pair of `link` with what both sides say now. What differs because it is paused is explained.
 pub(super) fn compare(
     link: &Link,
     alert: Option<&Alert>,
     ticket: &TicketLookup,
     policy: Option<&Policy>,
+    pauses: &Pauses,
     now: Timestamp,
 ) -> VerifiedPair {
     let last = link.observed_alert.as_ref();
     let explained = policy.and_then(|policy| why_sides_differ(link, policy, now));
-    let explained = explained.map(str::to_owned);
+    let environment = alert.or(last).map(|alert| alert.environment);
+    let paused = pauses.of_pair(link.alert, environment, now);
+    let explained = explained
+        .map(str::to_owned)
+        .or_else(|| paused.map(why_paused));
     let record = |symbol, what: &str, explained| VerifiedPair {
         symbol,
         alert: Some(link.alert),

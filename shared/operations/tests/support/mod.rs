@@ -115,6 +115,7 @@ pub async fn filled_store() -> (Store<StoppedClock>, TempDir) {
     let operator = Operator {
         account: "ada".to_owned(),
         reason: None,
+        request_digest: "1f".to_owned(),
     };
     for age in [200_000, 60] {
         audit::record(
@@ -214,7 +215,7 @@ pub fn alert(id: u64, status: &str) -> Alert {
     }
 }
 
-fn pair(id: u64, alert_status: &str, ticket_status: u64, policy: &Policy) -> Link {
+pub fn pair(id: u64, alert_status: &str, ticket_status: u64, policy: &Policy) -> Link {
     let alert = alert(id, alert_status);
     let ticket = Ticket {
         id: TicketId::new(id + 1000),
