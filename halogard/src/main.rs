@@ -15,6 +15,8 @@ mod connect;
 mod data_folder;
 mod dialect_table;
 mod engine;
+#[cfg(test)]
+mod golden;
 mod health;
 mod http;
 mod listener;

@@ -357,10 +357,9 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_scrape_shows_counters_gauges_and_histograms() {
+    /// Metrics in which everything was counted, from `start` on, and what is read beside them.
+    fn counted(start: Timestamp) -> (ProcessMetrics, Measured) {
         let metrics = ProcessMetrics::default();
-        let start = Timestamp::from_millis(1_795_276_800_000);
         metrics.message_processed(Lane::Urgent, ["opened", "closed"].into_iter());
         metrics.message_processed(Lane::Urgent, ["opened"].into_iter());
         metrics.batch_processed(Lane::Urgent, Duration::from_millis(250));
@@ -381,7 +380,13 @@ mod tests {
             notifications: vec![("ticket_updated".to_owned(), 5)],
             secret_refreshes: 1,
         };
+        (metrics, measured)
+    }
 
+    #[test]
+    fn a_scrape_shows_counters_gauges_and_histograms() {
+        let start = Timestamp::from_millis(1_795_276_800_000);
+        let (metrics, measured) = counted(start);
         let now = start.plus(Duration::from_secs(90));
         let text = metrics.encode(&measured, now).expect("it is written");
 
@@ -408,6 +413,35 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}\n\n{text}");
         }
         assert!(!text.contains(r#"halogard_sync_lag_seconds{task="sweep"}"#));
+    }
+
+    /// The rules and the board ask for no metric that is not there, and the rules name sections of the runbook.
+    #[test]
+    fn what_rules_and_board_ask_for_is_in_a_scrape() {
+        let (metrics, measured) = counted(Timestamp::EPOCH);
+        let text = metrics.encode(&measured, Timestamp::EPOCH).unwrap();
+        let rules = include_str!("../packaging/monitoring/prometheus-rules.yml");
+        let board = include_str!("../packaging/monitoring/grafana-dashboard.json");
+        let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+        let mut count = 0;
+        for source in [rules, board] {
+            for word in source.split(|letter: char| !is_name(letter)) {
+                if !word.starts_with("halogard_") {
+                    continue;
+                }
+                let name = word.trim_end_matches("_bucket").trim_end_matches("_total");
+                let head = format!("# TYPE {name} ");
+                assert!(text.contains(&head), "{word} is no metric:\n{text}");
+                count += 1;
+            }
+        }
+        assert!(count >= 15, "{count}");
+        let runbook = include_str!("../../docs/runbook.md");
+        for anchor in rules.split("runbook: \"").skip(1) {
+            let anchor = anchor.split('"').next().unwrap_or_default();
+            assert!(runbook.contains(&format!("(#{anchor})")), "{anchor}");
+        }
+        serde_json::from_str::<serde_json::Value>(board).unwrap();
     }
 
     #[test]

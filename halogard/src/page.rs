@@ -34,15 +34,19 @@ pub fn print<A: Serialize>(
     write: impl FnOnce(&A, &mut TextPage),
 ) -> anyhow::Result<()> {
     if json {
-        let versioned = VersionedAnswer {
-            format_version: FORMAT_VERSION,
-            answer,
-        };
-        output::result(&serde_json::to_string_pretty(&versioned)?);
+        output::result(&self::json(answer)?);
         return Ok(());
     }
     print_page(|page| write(answer, page));
     Ok(())
+}
+
+/// `answer` as JSON, with the version of its form.
+pub fn json<A: Serialize>(answer: &A) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&VersionedAnswer {
+        format_version: FORMAT_VERSION,
+        answer,
+    })
 }
 
 /// Prints what `write` puts on a page, on standard output.
@@ -204,6 +208,8 @@ impl TextPage {
 fn styled(text: &str, mood: Mood) -> comfy_table::Cell {
     let cell = comfy_table::Cell::new(text);
     match mood {
+        // The escapes of an empty cell would keep the spaces before them at the end of a line.
+        _ if text.is_empty() => cell,
         Mood::Plain => cell,
         Mood::Good => cell.fg(comfy_table::Color::DarkGreen),
         Mood::Caution => cell.fg(comfy_table::Color::DarkYellow),

@@ -8,6 +8,7 @@ use halogard_app::ports::Lane;
 use halogard_app::{Env, Reconciler};
 use halogard_credentials::webhook_auth::{Authenticator, VaultReader};
 use halogard_credentials::{CredentialCache, SecretFields, StaticVault, TTL, members};
+use halogard_domain::budget::Priority;
 use halogard_domain::ids::AlertId;
 use halogard_domain::key::KeySecret;
 use halogard_domain::pair_status::{PairStatus, pair_status};
@@ -355,6 +356,13 @@ impl Scenario {
     pub fn budget(&self) -> SimBudget {
         let store = self.process().store.inner.clone();
         SharedBudget::new(store, self.setup.limit, self.time.clone())
+    }
+
+    /// HaloPSA for work that no one waits for, which leaves what is reserved to other work.
+    #[must_use]
+    pub fn bulk_desk(&self) -> SimDesk {
+        let budget = self.budget().with_priority(Priority::Bulk);
+        self.desk(budget, &self.process().store.inner)
     }
 
     /// The way to one vendor for another process, which has a crash_points of its own and whose calls are

@@ -8,11 +8,18 @@ mod fault_proxy;
 mod stack;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use fault_proxy::FaultProxy;
-use halogard_app::ports::Lane;
+use halogard_app::ports::{Clock as _, Lane, NamedValues as _, Records as _, keys};
 use halogard_domain::Message;
+use halogard_domain::config_history::ConfigInForce;
+use halogard_domain::notify::{NoticeTicketPolicy, NotifyPolicy};
+use halogard_domain::record::Singleton;
 use halogard_domain::runs::RunTarget;
+use halogard_domain::schedule::Cadence;
+use halogard_domain::verification::Verification;
+use halogard_runtime::SystemClock;
 use serde_json::{Value, json};
 use stack::Stack;
 
@@ -99,6 +106,57 @@ async fn a_cycle_reads_and_writes_each_record_once() {
     assert!(first["writes"] <= 14, "{first:?}");
     assert!(third["gets"] <= 3 + 2 && third["queries"] <= 2, "{third:?}");
     assert!(third["writes"] <= 7, "{third:?}");
+}
+
+/// A stack that has worked for hours: a comparison of both sides and the report of yesterday are due.
+#[tokio::test]
+async fn what_is_scheduled_is_done_after_a_cycle() {
+    let stack = Stack::deploy().await;
+    stack.alert();
+    let store = stack.store();
+    let report_daily = |config: &mut ConfigInForce| {
+        let policy = config.policy.as_mut().unwrap();
+        let mapping = policy.environments.values().next().unwrap();
+        let template = policy.templates.values().next().unwrap();
+        let ticket = NoticeTicketPolicy {
+            client: mapping.client,
+            site: None,
+            ticket_type: template.ticket_type,
+            status: None,
+            priority: None,
+            team: None,
+        };
+        policy.notify = Some(Box::new(NotifyPolicy {
+            ticket: Some(ticket),
+            ..NotifyPolicy::default()
+        }));
+        policy.schedule.health_report = Some(Cadence::Daily);
+    };
+    store.update_record(&Singleton, report_daily).await.unwrap();
+    let hours_ago = SystemClock.now().minus(Duration::from_secs(2 * 3600));
+    for name in [keys::FIRST_POLL_AT, keys::LAST_COMPLETE_POLL_AT] {
+        store.set_value(name, hours_ago.as_millis()).await.unwrap();
+    }
+    let function = stack.start(PROGRAM, "inspector-poll");
+
+    let answer = function.invoke(&json!({"type": "sync_cycle"})).await;
+
+    assert!(!answer.failed, "{}", answer.body);
+    let stored = store.load_record::<Verification>(&Singleton).await;
+    let last = stored.unwrap().value.last.unwrap();
+    assert_eq!(last.tally.count(), 0, "the alert is a moment old: {last:?}");
+    let titles: Vec<String> = stack
+        .halo
+        .tickets()
+        .into_iter()
+        .map(|it| it.summary)
+        .collect();
+    let is_report = |title: &&String| title.contains("daily health report");
+    assert_eq!(titles.iter().filter(is_report).count(), 1, "{titles:?}");
+
+    let answer = function.invoke(&json!({"type": "sync_cycle"})).await;
+    assert!(!answer.failed, "{}", answer.body);
+    assert_eq!(stack.halo.tickets().len(), titles.len(), "once is enough");
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ impl StoreCommand for ListAudit {
 }
 
 /// Puts the list on a page.
-fn write(answer: &AuditList, page: &mut TextPage) {
+pub fn write(answer: &AuditList, page: &mut TextPage) {
     if !answer.intact {
         page.line(Cell::new(
             "an entry was changed or removed since it was written",

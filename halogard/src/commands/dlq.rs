@@ -223,7 +223,7 @@ pub fn shortened(names: &[&str]) -> String {
 }
 
 /// Puts a list on a page.
-fn write_list(list: &DeadLetterList, page: &mut TextPage) {
+pub fn write_list(list: &DeadLetterList, page: &mut TextPage) {
     if list.letters.is_empty() {
         let text = match list.total {
             0 => "no dead letters".to_owned(),
@@ -249,7 +249,7 @@ fn write_list(list: &DeadLetterList, page: &mut TextPage) {
 }
 
 /// Puts a dead letter on a page.
-fn write_detail(detail: &DeadLetterDetail, page: &mut TextPage) {
+pub fn write_detail(detail: &DeadLetterDetail, page: &mut TextPage) {
     let letter = &detail.summary;
     let cause = letter.cause.as_deref().unwrap_or("not known");
     page.line(format!("dead letter {}, {}", letter.id, letter.about));
@@ -273,7 +273,7 @@ fn write_detail(detail: &DeadLetterDetail, page: &mut TextPage) {
 }
 
 /// Puts what was done on a page.
-fn write_done(done: &DeadLettersDone, page: &mut TextPage) {
+pub fn write_done(done: &DeadLettersDone, page: &mut TextPage) {
     let verb = match done.action {
         DeadLetterAction::Redrive => "queued again",
         DeadLetterAction::Drop => "deleted",

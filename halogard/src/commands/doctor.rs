@@ -139,46 +139,55 @@ impl StoreCommand for Examine {
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<Self::Output> {
-        let mut report = self.report;
-        report.done(CheckId::Store);
-        let policy = match self.policy {
-            Some(policy) => Some(policy),
-            None => opened.configured_policy().await.ok(),
-        };
-        let calls = Arc::new(ProcessMetrics::default());
-        let vendors = match opened.vendors_observed(Arc::clone(&calls) as _).await {
-            Ok(vendors) => vendors,
-            Err(error) => {
-                report.problem(
+        examine(&opened, self.policy, self.report).await
+    }
+}
+
+/// Adds to `report` what is found with the opened store, by `policy` or else by the one that the operator configured.
+/// Returns what is known of the dialect as well, if both vendors could be asked.
+pub async fn examine<S: Store + Clone + 'static>(
+    opened: &OpenedStore<S>,
+    policy: Option<Policy>,
+    mut report: DoctorReport,
+) -> anyhow::Result<(DoctorReport, Option<DialectReport>)> {
+    report.done(CheckId::Store);
+    let policy = match policy {
+        Some(policy) => Some(policy),
+        None => opened.configured_policy().await.ok(),
+    };
+    let calls = Arc::new(ProcessMetrics::default());
+    let vendors = match opened.vendors_observed(Arc::clone(&calls) as _).await {
+        Ok(vendors) => vendors,
+        Err(error) => {
+            report.problem(
                     CheckId::Settings,
                     format!("{error:#}"),
                     "set it in the environment or under [settings]; docs/settings.md lists every setting",
                 );
-                return Ok((report, None));
-            }
-        };
-        report.done(CheckId::Settings);
-        let facts = own_facts::gather(&opened).await;
-        // Without a config there is nothing to look up but the access itself.
-        let extent = match policy {
-            Some(_) => Extent::Everything,
-            None => Extent::Access,
-        };
-        let policy = policy.unwrap_or_else(|| Policy::empty(Mode::Managed));
-        let (desk, source) = (&vendors.desk, &vendors.source);
-        let found = doctor::check(desk, source, &policy, &facts, extent).await;
-        let reached = !found.problems().any(|it| it.scope.is_about_access());
-        report.append(found);
-        clocks(&calls, &mut report);
-        let mut known = None;
-        if reached {
-            let now = SystemClock.now();
-            let seen = dialect(desk, source, &opened.store, ProbeWhen::Outdated, now).await?;
-            doctor::check_dialect(&seen, &mut report);
-            known = Some(seen);
+            return Ok((report, None));
         }
-        Ok((report, known))
+    };
+    report.done(CheckId::Settings);
+    let facts = own_facts::gather(opened).await;
+    // Without a config there is nothing to look up but the access itself.
+    let extent = match policy {
+        Some(_) => Extent::Everything,
+        None => Extent::Access,
+    };
+    let policy = policy.unwrap_or_else(|| Policy::empty(Mode::Managed));
+    let (desk, source) = (&vendors.desk, &vendors.source);
+    let found = doctor::check(desk, source, &policy, &facts, extent).await;
+    let reached = !found.problems().any(|it| it.scope.is_about_access());
+    report.append(found);
+    clocks(&calls, &mut report);
+    let mut known = None;
+    if reached {
+        let now = SystemClock.now();
+        let seen = dialect(desk, source, &opened.store, ProbeWhen::Outdated, now).await?;
+        doctor::check_dialect(&seen, &mut report);
+        known = Some(seen);
     }
+    Ok((report, known))
 }
 
 /// Compares this machine's clock with those of the answers.

@@ -98,7 +98,7 @@ fn events_of(answer: &ExplainAnswer) -> Vec<StoryEvent> {
 }
 
 /// Puts the answer on a page.
-fn write(answer: &ExplainAnswer, full: bool, page: &mut TextPage) {
+pub fn write(answer: &ExplainAnswer, full: bool, page: &mut TextPage) {
     if let Some(unknown) = &answer.unknown {
         page.line(Cell::new(unknown, Mood::Caution));
     }

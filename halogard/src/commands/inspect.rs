@@ -132,7 +132,7 @@ const fn words(phase: RunPhase) -> &'static str {
 }
 
 /// Puts the inspections on a page.
-fn write(answer: &InspectAnswer, page: &mut TextPage) {
+pub fn write(answer: &InspectAnswer, page: &mut TextPage) {
     let row = |run: &InspectedRun| {
         let mood = match run.phase {
             RunPhase::Succeeded => Mood::Good,

@@ -132,6 +132,6 @@ impl StoreCommand for UnlinkTicket<'_> {
 }
 
 /// Puts what was done on a page.
-fn write(answer: &LinkAnswer, page: &mut TextPage) {
+pub fn write(answer: &LinkAnswer, page: &mut TextPage) {
     page.line(Cell::new(&answer.next, Mood::Good));
 }

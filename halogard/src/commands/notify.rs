@@ -161,7 +161,7 @@ impl StoreCommand for StoreSecret {
 }
 
 /// Puts the test on a page.
-fn write(answer: &NotifyTestAnswer, page: &mut TextPage) {
+pub fn write(answer: &NotifyTestAnswer, page: &mut TextPage) {
     if answer.channels.is_empty() {
         page.line(Cell::new(
             "no channel is configured; `[notify]` in the config file names them",

@@ -271,7 +271,7 @@ impl StoreCommand for ChangePause<'_> {
 }
 
 /// Puts what is paused on a page.
-fn write(answer: &PauseList, page: &mut TextPage) {
+pub fn write(answer: &PauseList, page: &mut TextPage) {
     if answer.pauses.is_empty() {
         page.line(Cell::new("nothing is paused", Mood::Good));
         return;

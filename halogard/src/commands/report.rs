@@ -181,7 +181,7 @@ impl StoreCommand for TellIncident {
 }
 
 /// Puts the pairs on a page.
-fn write_pairs(answer: &PairReport, page: &mut TextPage) {
+pub fn write_pairs(answer: &PairReport, page: &mut TextPage) {
     if answer.pairs.is_empty() {
         page.line("there is no pair");
         return;
@@ -212,7 +212,7 @@ fn write_pairs(answer: &PairReport, page: &mut TextPage) {
 }
 
 /// Puts an incident on a page.
-fn write_incident(answer: &IncidentReport, page: &mut TextPage) {
+pub fn write_incident(answer: &IncidentReport, page: &mut TextPage) {
     page.line(format!("{} to {}", answer.since, answer.until));
     let longest = answer.longest_seconds_to_ticket;
     let longest = longest.map(std::time::Duration::from_secs);
@@ -246,7 +246,7 @@ fn write_incident(answer: &IncidentReport, page: &mut TextPage) {
 const SLOWEST_SHOWN: usize = 20;
 
 /// Puts the lags on a page.
-fn write_lag(answer: &LagReport, page: &mut TextPage) {
+pub fn write_lag(answer: &LagReport, page: &mut TextPage) {
     if answer.changes.is_empty() {
         page.line(format!(
             "no change since {} is known to have reached the other side",
@@ -284,7 +284,7 @@ fn write_ways(ways: &[LagStatus], page: &mut TextPage) {
 }
 
 /// Puts the health on a page.
-fn write_health(answer: &HealthReport, page: &mut TextPage) {
+pub fn write_health(answer: &HealthReport, page: &mut TextPage) {
     page.line(format!("{} to {}", answer.since, answer.until));
     if answer.problems.is_empty() {
         page.line(Cell::new("nothing needs a person", Mood::Good));

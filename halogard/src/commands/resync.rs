@@ -162,14 +162,14 @@ fn waiting_filters() -> impl TypedValueParser<Value = WaitingFilter> {
 }
 
 /// Puts a plan on a page.
-fn write_plan(plan: &ResyncPlan, page: &mut TextPage) {
+pub fn write_plan(plan: &ResyncPlan, page: &mut TextPage) {
     let customers = plan.customers.iter();
     let rows = customers.map(|(name, count)| vec![Cell::from(name), count.to_string().into()]);
     page.rows(&["customer", "pairs"], rows.collect());
 }
 
 /// Puts what was queued on a page.
-fn write_queued(queued: &Queued, page: &mut TextPage) {
+pub fn write_queued(queued: &Queued, page: &mut TextPage) {
     if queued.pairs == 0 {
         page.line(Cell::new(
             "no pair matches; nothing was queued",

@@ -91,7 +91,7 @@ impl StoreCommand for AskLiongard {
 }
 
 /// Puts the answer on a page.
-fn write_page(answer: &RouteAnswer, page: &mut TextPage) {
+pub fn write_page(answer: &RouteAnswer, page: &mut TextPage) {
     for rule in &answer.rules {
         let unmet: Vec<&str> = rule.unmet.iter().map(|it| it.as_str()).collect();
         let verdict = match unmet.is_empty() {

@@ -123,7 +123,7 @@ fn exit_code(verdict: Verdict) -> ExitCode {
 }
 
 /// Puts the status on a page.
-fn write_status(answer: &StatusAnswer, page: &mut TextPage) {
+pub fn write_status(answer: &StatusAnswer, page: &mut TextPage) {
     page.line(match answer.verdict {
         Verdict::Ok => Cell::new("ok: nothing needs a person", Mood::Good),
         Verdict::NeedsPerson => Cell::new("something needs a person", Mood::Bad),
@@ -412,7 +412,7 @@ pub fn compared(verification: &VerificationStatus, now: Moment) -> Cell {
 }
 
 /// Puts the pairs that wait on a page.
-fn write_waiting(answer: &WaitingAnswer, page: &mut TextPage) {
+pub fn write_waiting(answer: &WaitingAnswer, page: &mut TextPage) {
     if answer.waiting.is_empty() {
         page.line(Cell::new("nothing waits", Mood::Good));
         return;

@@ -3,18 +3,22 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 use halogard_app::Store;
 use halogard_domain::vendor::Vendor;
 use halogard_operations::bundle::{self, BundleQuestion, SupportBundle};
+use halogard_operations::doctor::DoctorReport;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use super::doctor::examine;
 use super::pause::vendor_parser;
 use super::status::status_question;
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
+use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
 use crate::written_file::{DraftFile, Readers};
 
@@ -30,6 +34,9 @@ pub struct BundleOptions {
     #[command(flatten)]
     pub store: StoreOptions,
 }
+
+/// How long the checks of doctor may take; without them the archive is written all the same.
+const DOCTOR_MAX: Duration = Duration::from_secs(120);
 
 /// Writes the archive; says what went in and what was masked. Sends nothing.
 pub async fn run(options: &BundleOptions) -> anyhow::Result<ExitCode> {
@@ -58,17 +65,33 @@ impl StoreCommand for Collect<'_> {
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<SupportBundle> {
+        let examined = examine(&opened, None, DoctorReport::default());
+        let doctor = match tokio::time::timeout(DOCTOR_MAX, Box::pin(examined)).await {
+            Ok(Ok((mut report, _))) => {
+                report.complete();
+                Some(report)
+            }
+            Ok(Err(error)) => {
+                output::caution(&format!("the archive has no report of doctor: {error:#}"));
+                None
+            }
+            Err(_) => {
+                output::caution("the archive has no report of doctor: its checks took too long");
+                None
+            }
+        };
         let question = BundleQuestion {
             status: status_question(&opened).await,
             recipient: self.0.recipient,
             secrets: opened.known_secrets().await,
+            doctor,
         };
         Ok(bundle::bundle(&opened.store, question).await?)
     }
 }
 
 /// Puts what went in on a page.
-fn write(answer: &SupportBundle, page: &mut TextPage) {
+pub fn write(answer: &SupportBundle, page: &mut TextPage) {
     page.line(Cell::new("wrote, and sent nothing:", Mood::Good));
     let rows = answer
         .files

@@ -126,7 +126,7 @@ impl StoreCommand for ReadExport<'_> {
 }
 
 /// Puts what was moved on a page.
-fn write(did: &str, answer: &Transferred, page: &mut TextPage) {
+pub fn write(did: &str, answer: &Transferred, page: &mut TextPage) {
     let Transferred {
         pairs,
         entries,

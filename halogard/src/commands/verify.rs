@@ -115,7 +115,7 @@ impl StoreCommand for CompareSides<'_> {
 }
 
 /// Puts the answer on a page.
-fn write(answer: &VerifyAnswer, page: &mut TextPage) {
+pub fn write(answer: &VerifyAnswer, page: &mut TextPage) {
     let row = |record: &VerifiedPair| {
         let mood = match (record.symbol, &record.explained) {
             (Symbol::Same, _) => Mood::Good,
@@ -160,7 +160,7 @@ fn write(answer: &VerifyAnswer, page: &mut TextPage) {
 }
 
 /// Puts the alerts that have several open tickets on a page.
-fn write_duplicates(answer: &DuplicatesAnswer, page: &mut TextPage) {
+pub fn write_duplicates(answer: &DuplicatesAnswer, page: &mut TextPage) {
     if answer.groups.is_empty() {
         let none = format!(
             "no alert has several open tickets; {} tickets carry a key",

@@ -5,7 +5,7 @@
 
 mod masking;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_app::Store;
 use halogard_app::ports::{LinkFilter, PortError};
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::audit::{self, AuditFilter};
 use crate::dead_letters::{self, DeadLetterFilter};
+use crate::doctor::{DoctorReport, Finding, Level};
 use crate::moment::Moment;
 use crate::policy::policy_in_force;
 use crate::scan::for_each_link;
@@ -53,6 +54,8 @@ pub struct BundleQuestion {
     pub recipient: Option<Vendor>,
     /// Values that must not occur in it: the secrets that the asking process knows.
     pub secrets: Vec<String>,
+    /// What `doctor` found, as far as it could be asked.
+    pub doctor: Option<DoctorReport>,
 }
 
 /// Collects the bundle.
@@ -76,6 +79,14 @@ pub async fn bundle<S: Store>(
     let mut masking = Masking::of(question.secrets);
     for link in &links {
         masking.hide_names_of(link);
+    }
+    let mut customers = BTreeSet::new();
+    for_each_link(store, LinkFilter::All, |link| {
+        customers.extend(link.observed_alert.map(|alert| alert.environment_name));
+    })
+    .await?;
+    for customer in &customers {
+        masking.hide(MaskKind::Name, customer);
     }
     let answer = status(store, question.status).await?;
     let installation = store.load_record::<Installation>(&Singleton).await?.value;
@@ -114,6 +125,10 @@ pub async fn bundle<S: Store>(
             }
         }
     }
+    let doctor = match &question.doctor {
+        Some(report) => found(report),
+        None => json!({"not_made": "the checks could not be made"}),
+    };
     let parts = [
         ("about.json", about),
         ("status.json", status),
@@ -124,6 +139,7 @@ pub async fn bundle<S: Store>(
         ),
         ("inspector.json", inspector),
         ("commands.json", Value::Array(commands)),
+        ("doctor.json", doctor),
         ("stories.json", stories(store, &links).await?),
     ];
     let mut files = BTreeMap::new();
@@ -141,6 +157,14 @@ pub async fn bundle<S: Store>(
         files,
         masked,
     })
+}
+
+/// What doctor found. Lines that are in order name what is there, which may be people and teams: they are counted only.
+fn found(report: &DoctorReport) -> Value {
+    let is_in_order = |finding: &&Finding| matches!(finding.level, Level::Ok | Level::Skipped);
+    let (in_order, others): (Vec<&Finding>, Vec<&Finding>) =
+        report.findings.iter().partition(is_in_order);
+    json!({"in_order": in_order.len(), "findings": others})
 }
 
 /// Where each side keeps its own log of the same minutes.

@@ -16,6 +16,7 @@ use halogard_domain::time::SteadyTime;
 use halogard_domain::vendor::Vendor;
 use halogard_operations::audit::{self, Operator};
 use halogard_operations::bundle::{BundleQuestion, MaskKind, bundle};
+use halogard_operations::doctor::{CheckId, DoctorReport};
 use halogard_operations::status::StatusQuestion;
 use std::time::Duration;
 
@@ -47,7 +48,18 @@ fn question(recipient: Option<Vendor>) -> BundleQuestion {
             "planted-client-secret".to_owned(),
             "planted-webhook-token".to_owned(),
         ],
+        doctor: Some(doctor()),
     }
+}
+
+/// A report with a line that is in order and one that is not; both name the customer.
+fn doctor() -> DoctorReport {
+    let mut report = DoctorReport::default();
+    let in_order = "Contoso is client 17, and Hopper its manager".to_owned();
+    report.ok(CheckId::Config, in_order);
+    let missing = "HaloPSA has no client for Contoso".to_owned();
+    report.problem(CheckId::Config, missing, "map it");
+    report
 }
 
 #[tokio::test]
@@ -129,6 +141,8 @@ async fn a_bundle_tells_the_story_and_no_secret_and_no_name() {
         "API Requests",
         "\"for\": \"halopsa\"",
         "unmapped",
+        "\"in_order\": 1",
+        "HaloPSA has no client for [name]",
     ] {
         assert!(all.contains(needed), "{needed:?} is missing");
     }

@@ -328,7 +328,7 @@ async fn what_differs_is_a_problem_of_the_status_until_a_later_comparison_finds_
     };
     let problem = found(&sides, NOW).await.unwrap();
     assert!(
-        problem.what.starts_with("1 pairs differ") && problem.what.contains("alert 2"),
+        problem.what.starts_with("1 pair differs") && problem.what.contains("alert 2"),
         "{problem:?}"
     );
     sides.alert(2).status = halogard_domain::Slug::new("new");

@@ -4,6 +4,7 @@ mod cold;
 mod limiter;
 mod report;
 mod requests;
+mod verify;
 mod years;
 
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ enum Measurement {
     Limiter(limiter::Options),
     /// Requests to HaloPSA and store writes per alert.
     Requests(requests::Options),
+    /// Requests and time of the scheduled comparison of both sides.
+    Verify(verify::Options),
     /// Size, time and cost of the store after years of alerts.
     Years(years::Options),
 }
@@ -36,6 +39,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Measurement::Cold(options) => cold::run(&options)?,
         Measurement::Limiter(options) => limiter::run(&options)?,
         Measurement::Requests(options) => requests::run(&options)?,
+        Measurement::Verify(options) => verify::run(&options)?,
         Measurement::Years(options) => years::run(&options)?,
     };
     Ok(if met {

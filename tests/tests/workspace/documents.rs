@@ -163,3 +163,30 @@ fn every_public_module_is_described_in_the_readme_of_its_crate() {
     assert!(count > 60, "{count}");
     assert!(missing.is_empty(), "not in the READMEs: {missing:#?}");
 }
+
+/// What the snapshot `name` shows at `width` columns.
+fn printed(name: &str, width: &str) -> String {
+    let file = root()
+        .join("halogard/src/snapshots")
+        .join(format!("{name}.snap"));
+    let text = fs::read_to_string(file).unwrap();
+    let begins = format!("{width} columns");
+    let is_end = |line: &&str| line.ends_with(" columns") || *line == "JSON";
+    let lines = text.lines().skip_while(|line| *line != begins).skip(1);
+    let lines: Vec<&str> = lines.take_while(|line| !is_end(line)).collect();
+    lines.join("\n").trim_matches('\n').to_owned()
+}
+
+#[test]
+fn what_the_page_of_questions_shows_is_what_the_program_prints() {
+    let page = fs::read_to_string(root().join("docs/questions.md")).unwrap();
+    let blocks: Vec<&str> = page.split("<!-- as printed: ").skip(1).collect();
+    assert!(blocks.len() >= 14, "{}", blocks.len());
+    for block in blocks {
+        let (what, rest) = block.split_once(" -->").unwrap();
+        let (name, width) = what.split_once(' ').unwrap();
+        let shown = rest.split("```").nth(1).unwrap_or_default();
+        let shown = shown.trim_start_matches("text").trim_matches('\n');
+        assert_eq!(shown, printed(name, width), "{what}");
+    }
+}

@@ -155,6 +155,11 @@ impl Stack {
         u64::try_from(self.liongard.raise(&spec).unwrap()).unwrap()
     }
 
+    /// The table and the queues.
+    pub const fn store(&self) -> &Store<SystemClock> {
+        &self.store
+    }
+
     /// Puts a message on a lane.
     pub async fn send(&self, lane: Lane, message: Message) {
         self.store

@@ -208,7 +208,10 @@ impl ProblemFacts {
         if self.dead_letters > 0 {
             problems.push(needs_person(
                 "dead_letters",
-                format!("{} dead letters", self.dead_letters),
+                match self.dead_letters {
+                    1 => "1 dead letter".to_owned(),
+                    count => format!("{count} dead letters"),
+                },
                 "`halogard dlq list` shows why",
             ));
         }
@@ -220,8 +223,11 @@ impl ProblemFacts {
             problems.push(needs_person(
                 "differences",
                 format!(
-                    "{} pairs differ without a known cause{} (compared at {})",
-                    last.tally.count(),
+                    "{} without a known cause{} (compared at {})",
+                    match last.tally.count() {
+                        1 => "1 pair differs".to_owned(),
+                        count => format!("{count} pairs differ"),
+                    },
                     example.unwrap_or_default(),
                     Moment(last.ended_at)
                 ),

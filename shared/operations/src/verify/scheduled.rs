@@ -97,6 +97,9 @@ impl<A: AlertSource, D: ServiceDesk> ScheduledVerification<'_, A, D> {
             return Ok(VerificationStep::NotDue);
         };
         let first_at = Timestamp::from_millis(first_poll).plus(FIRST_AFTER);
+        if now < first_at {
+            return Ok(VerificationStep::NotDue);
+        }
         let pauses = store.load_record::<Pauses>(&Singleton).await?.value;
         let is_paused = |vendor| pauses.of_vendor(vendor, now).is_some();
         if is_paused(Vendor::HaloPsa) || is_paused(Vendor::Liongard) {
