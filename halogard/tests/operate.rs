@@ -65,7 +65,7 @@ fn assert_code(ended: &Ended, code: i32) {
 fn status_answers_beside_serve_and_without_one() {
     let bench = Bench::new();
     let none = bench.operate("status");
-    assert_code(&none, 1);
+    assert_code(&none, 2);
     assert!(
         none.stderr.contains("start `halogard serve` once"),
         "{none:?}"
@@ -83,6 +83,8 @@ fn status_answers_beside_serve_and_without_one() {
     let answer = bench.ask("status");
     assert_eq!(answer["format_version"], 1);
     assert_eq!(answer["pairs"]["in_sync"], 1, "{answer}");
+    assert_eq!(answer["problems"][0]["cause"], "serve_stopped", "{answer}");
+    assert_code(&bench.operate("status"), 1);
 }
 
 #[test]
@@ -468,7 +470,11 @@ fn an_exported_installation_is_imported_paused_and_goes_on_without_a_second_tick
     assert!(unasked.stderr.contains("--yes"), "{unasked:?}");
     let imported = bench.ask("import moved.jsonl --yes --reason moved");
     assert_eq!(imported["pairs"], 2, "{imported}");
-    assert_eq!(bench.ask("verify")["differences"], 1);
+    // The change is seen, and explained: everything is paused.
+    let compared = bench.ask("verify");
+    assert_eq!(compared["differences"], 0, "{compared}");
+    let explained = &compared["records"][0]["explained"];
+    assert_eq!(explained, "everything is paused", "{compared}");
     let status = bench.ask("status");
     assert_eq!(status["paused"][0]["what"], "everything", "{status}");
     let audit = bench.ask("audit list");
