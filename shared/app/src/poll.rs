@@ -1,6 +1,7 @@
 //! Polling Liongard's alerts: alerts that differ from what was last queued are queued.
 
 mod existence;
+mod unlisted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -41,6 +42,8 @@ pub struct PollReport {
     pub unknown_words: usize,
     /// Known alerts that are no longer listed. Not listed does not mean closed.
     pub missing: usize,
+    /// How many of them were read one by one.
+    pub confirmed: usize,
     /// Bytes of the list.
     pub bytes: u64,
 }
@@ -70,9 +73,6 @@ const FAILURES_LOUD_FROM: i64 = 2;
 /// not changed for as long is not news.
 const IN_SYNC_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How long an entry stays that no list names.
-const UNLISTED_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
 /// Entries that one poll removes.
 const REMOVED_MAX: usize = 5_000;
 
@@ -88,6 +88,17 @@ struct IndexChanges {
     check: ExistenceCheck,
     /// Those tickets.
     tickets: BTreeSet<TicketId>,
+}
+
+impl IndexChanges {
+    /// Notes what was found out about the alert of the entry `known`.
+    fn note(&mut self, id: AlertId, known: &QueuedState, since_then: SinceQueued) {
+        let noted = QueuedState {
+            since_then,
+            ..*known
+        };
+        self.changed.insert(id, noted);
+    }
 }
 
 /// Alerts that are to be queued.
@@ -205,8 +216,11 @@ impl<E: Env> Reconciler<E> {
                     first.take(alert, is_new, |alert| held.add(alert));
                 } else if is_new {
                     held.add(alert);
-                } else if is_compared(&alert) {
-                    unchanged.insert(alert.id, alert);
+                } else {
+                    changes.note_listed(alert.id, &index);
+                    if is_compared(&alert) {
+                        unchanged.insert(alert.id, alert);
+                    }
                 }
             }
             self.compare_with_pairs(unchanged, &index, &mut held, &mut changes)
@@ -227,11 +241,25 @@ impl<E: Env> Reconciler<E> {
             self.note_undecided(first.undecided).await?;
             first.end(|alert| held.add(alert));
         }
+        let unlisted = self
+            .choose_unlisted(scope, &index, &listed, &mut changes)
+            .await?;
+        let confirmed = self.read_unlisted(&unlisted, &index, &mut changes).await;
+        report.confirmed = confirmed.len();
+        let mut unchanged = BTreeMap::new();
+        for alert in confirmed.values().flatten() {
+            if is_news(alert) {
+                held.add(alert.clone());
+            } else if is_compared(alert) {
+                unchanged.insert(alert.id, alert.clone());
+            }
+        }
+        self.compare_with_pairs(unchanged, &index, &mut held, &mut changes)
+            .await?;
+        changes.note_queued(&held, &confirmed, self.clock.now());
         let lane = lane_of(report.queued + held.alerts.len());
         report.queued += self.queue_held(&mut held, &index, lane).await?;
         if scope == Scope::All {
-            self.note_unlisted(&index, &listed, now, &mut changes)
-                .await?;
             self.look_for_tickets(&changes.tickets, changes.check, values)
                 .await?;
         }
@@ -245,6 +273,7 @@ impl<E: Env> Reconciler<E> {
             unreadable,
             unknown_words,
             missing,
+            confirmed,
             bytes,
         } = report;
         self.poll_pace.list_had(bytes);
@@ -254,6 +283,7 @@ impl<E: Env> Reconciler<E> {
             unreadable,
             unknown_words,
             missing,
+            confirmed,
             bytes,
             outcome = Outcome::Polled.as_str(),
             "polled Liongard's alerts"
@@ -335,76 +365,7 @@ impl<E: Env> Reconciler<E> {
         }
         for id in in_sync {
             if let Some(known) = index.get(&id) {
-                let noted = QueuedState {
-                    since_then: SinceQueued::InSync,
-                    ..*known
-                };
-                changes.changed.insert(id, noted);
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes which entries no list names any more, and which of all entries go.
-    async fn note_unlisted(
-        &self,
-        index: &BTreeMap<AlertId, QueuedState>,
-        listed: &BTreeSet<AlertId>,
-        now: Timestamp,
-        changes: &mut IndexChanges,
-    ) -> Result<(), PortError> {
-        let mut unlisted_long = BTreeSet::new();
-        for (id, known) in index {
-            let is_listed = listed.contains(id);
-            let since_then = match known.since_then {
-                SinceQueued::InSync if now.since(known.queued_at) >= IN_SYNC_KEPT => {
-                    if changes.removed.len() < REMOVED_MAX {
-                        changes.removed.insert(*id);
-                    }
-                    continue;
-                }
-                SinceQueued::Nothing if !is_listed => SinceQueued::Unlisted(now),
-                // Written under a clock that was ahead.
-                SinceQueued::Unlisted(since) if since.believed_at(now) != since => {
-                    SinceQueued::Unlisted(now)
-                }
-                SinceQueued::Unlisted(_) if is_listed => SinceQueued::Nothing,
-                SinceQueued::Unlisted(since) if now.since(since) >= UNLISTED_KEPT => {
-                    if unlisted_long.len() < REMOVED_MAX {
-                        unlisted_long.insert(*id);
-                    }
-                    continue;
-                }
-                SinceQueued::Nothing | SinceQueued::InSync | SinceQueued::Unlisted(_) => continue,
-            };
-            let noted = QueuedState {
-                since_then,
-                ..*known
-            };
-            changes.changed.entry(*id).or_insert(noted);
-        }
-        // The entry of an open ticket stays: the alert may be listed again, closed long ago.
-        for chunk in unlisted_long
-            .iter()
-            .copied()
-            .collect::<Vec<_>>()
-            .chunks(CHUNK)
-        {
-            let chunk: BTreeSet<AlertId> = chunk.iter().copied().collect();
-            let links = self.store.load_many(&chunk).await?;
-            let open = links.iter().filter(|link| link.has_open_ticket());
-            let open: BTreeSet<AlertId> = open.map(|link| link.alert).collect();
-            for id in chunk {
-                match index.get(&id) {
-                    Some(known) if open.contains(&id) => {
-                        let noted = QueuedState {
-                            since_then: SinceQueued::Unlisted(now),
-                            ..*known
-                        };
-                        changes.changed.insert(id, noted);
-                    }
-                    _ => drop(changes.removed.insert(id)),
-                }
+                changes.note(id, known, SinceQueued::InSync);
             }
         }
         Ok(())

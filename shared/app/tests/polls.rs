@@ -17,8 +17,8 @@ use halogard_app::ports::Clock as _;
 use halogard_app::ports::{ErrorCode, Lane};
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::Message;
-use halogard_domain::{FailureClass, Slug};
-use support::Bench;
+use halogard_domain::{Alert, FailureClass, Slug};
+use support::{Bench, alert, at, failing};
 
 #[tokio::test]
 async fn a_poll_queues_what_changed_and_nothing_twice() {
@@ -78,6 +78,170 @@ async fn an_alert_that_is_no_longer_listed_is_counted_and_never_closed() {
     bench.poll(5).await.unwrap();
     let report = bench.poll(3).await.unwrap();
     assert_eq!((report.missing, report.queued), (2, 0));
+}
+
+/// Alert `id`, closed a moment ago.
+fn closed(id: u64) -> Alert {
+    Alert {
+        status: Slug::new("closed"),
+        changed_at: at(10),
+        observed_at: at(10),
+        ..alert(id)
+    }
+}
+
+/// The alerts whose messages were sent, each with whether its snapshot is closed.
+fn sent(bench: &Bench) -> Vec<(u64, bool)> {
+    let lanes = [Lane::Urgent, Lane::Bulk];
+    let sent = lanes.into_iter().flat_map(|lane| bench.file.sent_to(lane));
+    sent.filter_map(|message| match message {
+        Message::ReconcileAlert {
+            alert, snapshot, ..
+        } => Some((alert.get(), snapshot?.is_closed())),
+        _ => None,
+    })
+    .collect()
+}
+
+/// The alerts whose messages say that they are closed.
+fn closed_ones(bench: &Bench) -> Vec<u64> {
+    let closed = sent(bench).into_iter().filter(|(_, is_closed)| *is_closed);
+    closed.map(|(alert, _)| alert).collect()
+}
+
+#[tokio::test]
+async fn an_alert_that_is_no_longer_listed_is_read_by_its_id_once() {
+    // What Liongard shows of alert 3, and what follows from it.
+    let changed = Alert {
+        description: "worse".into(),
+        ..alert(3)
+    };
+    let cases = [
+        ("closed", Some(closed(3)), Some(true)),
+        ("changed", Some(changed), Some(false)),
+        ("as before", Some(alert(3)), None),
+        ("gone", None, None),
+    ];
+    for (case, shown, queued) in cases {
+        let bench = Bench::new();
+        bench.poll(3).await.unwrap();
+        if let Some(shown) = shown {
+            bench.reconciler.liongard.unlist(shown);
+        }
+        let report = bench.poll(2).await.unwrap();
+        assert_eq!((report.missing, report.confirmed), (1, 1), "{case}");
+        let expected: Vec<_> = queued.map(|is_closed| (3, is_closed)).into_iter().collect();
+        assert_eq!(sent(&bench).split_off(3), expected, "{case}");
+        assert_eq!(bench.reconciler.liongard.reads(), [3], "{case}");
+        for _ in 0..3 {
+            let report = bench.poll(2).await.unwrap();
+            assert_eq!((report.queued, report.confirmed), (0, 0), "{case}");
+        }
+        // Listed again, it is followed as before.
+        let report = bench.poll(3).await.unwrap();
+        assert_eq!(report.queued, usize::from(queued.is_some()), "{case}");
+        bench.reconciler.liongard.unlist(closed(3));
+        let report = bench.poll(2).await.unwrap();
+        assert_eq!((report.queued, report.confirmed), (1, 1), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_poll_reads_twenty_unlisted_alerts_and_the_next_ones_the_others() {
+    let bench = Bench::new();
+    bench.poll(60).await.unwrap();
+    for id in 31..=60 {
+        bench.reconciler.liongard.unlist(closed(id));
+    }
+    let mut queued = Vec::new();
+    for _ in 0..3 {
+        queued.push(bench.poll(30).await.unwrap().queued);
+    }
+    assert_eq!(queued, [20, 10, 0]);
+    let mut read: Vec<u64> = closed_ones(&bench);
+    read.sort_unstable();
+    assert_eq!(read, Vec::from_iter(31..=60));
+}
+
+#[tokio::test]
+async fn an_unlisted_alert_that_could_not_be_read_is_read_by_a_later_poll() {
+    // Whether the next poll reads it, or a full one does.
+    for (class, is_next) in [
+        (FailureClass::Transient, true),
+        (FailureClass::Permanent, false),
+    ] {
+        let bench = Bench::swept().await;
+        bench.poll(2).await.unwrap();
+        bench.process_all().await;
+        let liongard = &bench.reconciler.liongard;
+        liongard.unlist(closed(2));
+        let code = ErrorCode::LiongardNoAnswer;
+        liongard.read_switch.fail(failing(class, code));
+        let report = bench.poll(1).await.unwrap();
+        assert_eq!((report.queued, report.confirmed), (0, 0), "{class:?}");
+        liongard.read_switch.repair();
+        let queued = bench.poll(1).await.unwrap().queued;
+        assert_eq!(queued, usize::from(is_next), "{class:?}");
+        if !is_next {
+            let report = bench.full_poll_after(Duration::from_secs(3_600)).await;
+            assert_eq!(report.queued, 1, "{class:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn unlisted_alerts_that_cannot_be_read_hold_up_no_other() {
+    let bench = Bench::new();
+    bench.poll(40).await.unwrap();
+    for id in 25..=40 {
+        bench.reconciler.liongard.unlist(closed(id));
+    }
+    let code = ErrorCode::LiongardNoAnswer;
+    let unreadable = &bench.reconciler.liongard.unreadable;
+    unreadable.lock().unwrap().extend([25, 26, 27, 28]);
+    let failure = failing(FailureClass::Transient, code);
+    bench.reconciler.liongard.read_switch.fail(failure);
+    for _ in 0..200 {
+        bench.clock.pass(Duration::from_millis(10_007));
+        bench.poll(24).await.unwrap();
+    }
+    let mut read = closed_ones(&bench);
+    read.sort_unstable();
+    assert_eq!(read, Vec::from_iter(29..=40));
+}
+
+#[tokio::test]
+async fn a_full_poll_reads_unlisted_alerts_again_until_their_pairs_are_closed() {
+    let bench = Bench::swept().await;
+    bench.poll(2).await.unwrap();
+    bench.process_all().await;
+    let liongard = &bench.reconciler.liongard;
+    // Hidden, and open: each full poll looks whether it has closed.
+    liongard.unlist(alert(2));
+    bench.poll(1).await.unwrap();
+    liongard.reads();
+    for _ in 0..2 {
+        let report = bench.full_poll_after(Duration::from_secs(3_600)).await;
+        assert_eq!((report.queued, liongard.reads()), (0, vec![2]));
+    }
+    liongard.unlist(closed(2));
+    let report = bench.full_poll_after(Duration::from_secs(3_600)).await;
+    assert_eq!((report.queued, liongard.reads()), (1, vec![2]));
+    // Its message is lost: the next full poll sends another one.
+    bench.file.execute("DELETE FROM queue");
+    let report = bench.full_poll_after(Duration::from_secs(3_600)).await;
+    assert_eq!((report.queued, liongard.reads()), (1, vec![2]));
+    bench.process_all().await;
+    liongard.reads();
+    for _ in 0..2 {
+        let report = bench.full_poll_after(Duration::from_secs(3_600)).await;
+        assert_eq!((report.queued, liongard.reads()), (0, Vec::new()));
+    }
+    assert_eq!(
+        bench.file.index_entry(AlertId::new(2)),
+        Some((true, None)),
+        "closed on both sides"
+    );
 }
 
 #[tokio::test]

@@ -41,6 +41,12 @@ const FACTS: &[UncertainFact<SourceAnswers>] = &[
         otherwise: "no answer came",
     },
     UncertainFact {
+        fact: "whether the list of alerts holds closed ones",
+        source: "inferred from one client",
+        judge: None,
+        otherwise: "only an alert that closes shows it",
+    },
+    UncertainFact {
         fact: "whether a single record may be read with a slash at the end",
         source: "the vendor's own code uses slashes for collections only",
         judge: Some(record_slash),

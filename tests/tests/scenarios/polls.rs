@@ -185,3 +185,35 @@ async fn outage(switch: impl Fn(&Scenario, bool)) {
     assert!(bundle.only_ticket(over).closed);
     assert!(bundle.alert(fixed).closed);
 }
+
+#[tokio::test]
+async fn an_alert_that_leaves_the_list_when_it_closes_has_its_ticket_closed() {
+    let mut setup = Setup {
+        webhook_delivery: WebhookDelivery::Never,
+        ..Setup::managed()
+    };
+    setup.liongard.lists_closed_alerts = false;
+    let mut bundle = Scenario::start(setup).await;
+    let (first, ticket) = with_ticket(&mut bundle).await;
+    let alerts: Vec<i64> = (1..6)
+        .map(|customer| bundle.raise(customer, "MFA Disabled"))
+        .collect();
+    bundle.run_until_quiet().await;
+    bundle.run_until_writes_land().await;
+    // While no process runs, and one after another.
+    bundle.liongard.close(first).unwrap();
+    bundle.crash().await;
+    bundle.run_until_quiet().await;
+    assert!(bundle.halo.ticket(ticket).unwrap().closed);
+    for alert in &alerts {
+        bundle.liongard.close(*alert).unwrap();
+        bundle.run_for(Duration::from_secs(90)).await;
+    }
+    bundle.liongard.reopen(first).unwrap();
+    bundle.conclude().await;
+    for alert in alerts {
+        assert!(bundle.only_ticket(alert).closed);
+    }
+    assert_eq!(bundle.only_ticket(first).id, ticket);
+    assert!(!bundle.halo.ticket(ticket).unwrap().closed, "listed again");
+}

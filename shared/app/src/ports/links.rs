@@ -140,6 +140,6 @@ pub enum SinceQueued {
     Nothing,
     /// The alert is closed and its pair is in sync: it is not compared again.
     InSync,
-    /// No list has named it since this time.
+    /// No list names it. It was last read by its id at this time.
     Unlisted(Timestamp),
 }

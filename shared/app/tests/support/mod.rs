@@ -250,6 +250,8 @@ pub struct Desk {
     pub crossing: Mutex<Option<Crossing>>,
     /// Whether it answers changes with success and does not make them.
     pub drops_changes: Mutex<bool>,
+    /// How changes fail.
+    pub change_switch: Switch,
     /// Changes that were made.
     pub changes: Mutex<Vec<TicketChange>>,
     /// What its clock shows, if that is not what ours does.
@@ -523,6 +525,7 @@ impl Desk {
 
     fn change_one(&self, change: &TicketChange) -> Result<Ticket, PortError> {
         self.switch.ask()?;
+        self.change_switch.ask()?;
         self.find_ticket(change.id)?;
         let mut tickets = self.tickets.lock().expect("no panic");
         let ticket = tickets.get_mut(&change.id).expect("a ticket to change");
@@ -571,6 +574,14 @@ impl Desk {
 pub struct Liongard {
     pub switch: Switch,
     pub list: Mutex<AlertList>,
+    /// Alerts that no list names, and that are found by their ids.
+    pub unlisted: Mutex<Vec<Alert>>,
+    /// Alerts that were read by their ids.
+    pub reads: Mutex<Vec<u64>>,
+    /// How reads by id fail.
+    pub read_switch: Switch,
+    /// The alerts whose reads fail; all of them where none is named.
+    pub unreadable: Mutex<BTreeSet<u64>>,
     /// After how many parts the list breaks off, if it does.
     pub breaks_off_after: Mutex<Option<usize>>,
     /// How long each part of the list takes to arrive, by this clock.
@@ -616,6 +627,20 @@ impl Liongard {
     /// Lists alerts 1 to `count` and no others.
     pub fn show(&self, count: u64) {
         self.list.lock().expect("no panic").alerts = (1..=count).map(alert).collect();
+    }
+
+    /// Finds `alert` by its id only.
+    pub fn unlist(&self, alert: Alert) {
+        let mut list = self.list.lock().expect("no panic");
+        list.alerts.retain(|it| it.id != alert.id);
+        let mut unlisted = self.unlisted.lock().expect("no panic");
+        unlisted.retain(|it| it.id != alert.id);
+        unlisted.push(alert);
+    }
+
+    /// The alerts that were read by their ids since this was asked last.
+    pub fn reads(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.reads.lock().expect("no panic"))
     }
 }
 
@@ -689,9 +714,16 @@ impl AlertSource for Liongard {
     }
 
     async fn read(&self, id: AlertId) -> Result<Option<Alert>, PortError> {
+        self.reads.lock().expect("no panic").push(id.get());
         self.switch.ask()?;
+        let unreadable = self.unreadable.lock().expect("no panic").clone();
+        if unreadable.is_empty() || unreadable.contains(&id.get()) {
+            self.read_switch.ask()?;
+        }
         let list = self.list.lock().expect("no panic");
-        Ok(list.alerts.iter().find(|alert| alert.id == id).cloned())
+        let unlisted = self.unlisted.lock().expect("no panic");
+        let mut known = list.alerts.iter().chain(unlisted.iter());
+        Ok(known.find(|alert| alert.id == id).cloned())
     }
 
     async fn environments(&self) -> Result<Vec<EnvironmentInfo>, PortError> {

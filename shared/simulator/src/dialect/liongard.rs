@@ -22,6 +22,13 @@ pub(super) const SWITCHES: &[Switch] = &[
         change: Change::Liongard(|it| it.tasks_envelope = Some("data")),
     },
     Switch {
+        name: "closed-alerts-unlisted",
+        fact: "whether the list of alerts holds closed ones",
+        description: "It does not: a closed alert is found by its id only.",
+        source: "inferred: one client looks for a closed status in what it lists; the specification names no filter",
+        change: Change::Liongard(|it| it.lists_closed_alerts = false),
+    },
+    Switch {
         name: "record-slash-404",
         fact: "whether a single record may be read with a slash at the end",
         description: "With the slash it is 404.",

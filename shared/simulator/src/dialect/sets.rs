@@ -149,6 +149,7 @@ const SETS: &[DialectSet] = &[
             "webhook-auto-disable",
             "webhook-retries",
             "tasks-in-lower-data",
+            "closed-alerts-unlisted",
             "record-slash-404",
             "missing-alert-404",
             "reserved-words",

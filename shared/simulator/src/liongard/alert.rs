@@ -137,9 +137,13 @@ impl LiongardState {
         }
     }
 
-    /// Alerts the list holds: all that have not vanished, or the first few while it is cut.
+    /// Alerts the list holds: all that have not vanished, open ones alone if it leaves out closed ones, or the first
+    /// few while it is cut.
     fn listed(&self) -> impl Iterator<Item = &SimAlert> {
-        let there = self.alerts.values().filter(|alert| !alert.removed);
+        let lists_closed = self.settings.lists_closed_alerts;
+        let there = self.alerts.values().filter(move |alert| {
+            !alert.removed && (lists_closed || !lookups::is_closed(&alert.status))
+        });
         there.take(self.list_truncated_to.unwrap_or(usize::MAX))
     }
 

@@ -115,6 +115,8 @@ pub struct SimLiongardSettings {
     pub run_result: RunResult,
     /// The member that holds the list of alerts; `None` where the list is bare.
     pub tasks_envelope: Option<&'static str>,
+    /// Whether the list holds closed alerts too; otherwise only their ids find them.
+    pub lists_closed_alerts: bool,
     /// Whether a single record can be read at an address that ends in a slash.
     pub records_take_slash: bool,
     /// Whether an alert that does not exist is an empty list; otherwise it is 404.
@@ -160,6 +162,7 @@ impl Default for SimLiongardSettings {
             busy_message: None,
             run_result: RunResult::Completes,
             tasks_envelope: None,
+            lists_closed_alerts: true,
             records_take_slash: true,
             missing_alert_is_empty: true,
             reserved_words: ReservedWords::AsNames,
