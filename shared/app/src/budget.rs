@@ -247,7 +247,7 @@ impl<S: Records, C: Clock> Holder<S, C> {
                 Err(denied) => {
                     // A change of the clock is kept: each process that found it anew would wait anew.
                     let is_news = !stored.value.follows(self.ledger_clock());
-                    if is_news || reports.is_due(now, &self.limit) {
+                    if is_news || reports.is_due(now, &ledger.limit_in_force(&self.limit)) {
                         self.report_once(&ledger, &stored, &reports).await?;
                     }
                     return Err(self.cache().denied(now, denied, purpose));

@@ -378,6 +378,41 @@ fn a_limit_that_a_refusal_names_is_kept_to_for_a_day() {
 }
 
 #[test]
+fn permits_return_after_the_window_that_a_refusal_names() {
+    // The limit that a refusal names, and how many requests were accepted before it.
+    for (requests_max, seconds) in [(60, 60), (80, 60), (90, 300), (200, 180), (10, 10)] {
+        let configured = Limit::DEFAULT;
+        let stated = Limit {
+            requests_max,
+            window: Duration::from_secs(seconds),
+        };
+        let mut ledger = Ledger::default();
+        for _ in 0..requests_max {
+            let slot = take(&mut ledger, at(0), &configured).unwrap();
+            ledger.complete(slot, at(0), &configured);
+        }
+        // More of them were on their way.
+        let on_their_way: Vec<_> = (0..10)
+            .map(|_| take(&mut ledger, at(0), &configured).unwrap())
+            .collect();
+        let refusal = RateRefusal {
+            retry_after: None,
+            stated: Some(stated),
+        };
+        for slot in on_their_way {
+            ledger.rate_limited(slot, at(500), refusal, &configured);
+        }
+        let until = take(&mut ledger, at(1_000), &configured).unwrap_err();
+        let window_ms = i64::try_from(seconds).unwrap() * 1_000;
+        let named = format!("{requests_max} in {seconds} s: {until}");
+        assert!(until >= at(window_ms), "{named}");
+        // A large limit is paced, and what was sent before counts as sent just now.
+        assert!(until <= at(window_ms + window_ms / 10 + 1_000), "{named}");
+        assert!(take(&mut ledger, until, &configured).is_ok(), "{named}");
+    }
+}
+
+#[test]
 fn a_limit_that_is_not_lower_than_the_configured_one_is_not_believed() {
     for (requests_max, seconds) in [
         (450, 300),

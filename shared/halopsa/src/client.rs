@@ -33,7 +33,7 @@ use halogard_wire::{body, date_in, replace_broken_characters, retry_after};
 use http::header::{AUTHORIZATION, DATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::de::DeserializeSeed;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use url::Url;
 
 pub(crate) use observing::JsonAnswer;
@@ -64,6 +64,10 @@ const NO_OFFSET: i64 = i64::MIN;
 /// A clock that is further off is an odd value of one ticket, not HaloPSA's clock.
 const OFFSET_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Requests that only begin work and are under way at the same time. Where a limit is not known yet, those under way
+/// are refused with the first one that exceeds it.
+const BEGINNING_MAX: usize = 16;
+
 /// A HaloPSA tenant. One per process, shared by reference: it holds the token.
 ///
 /// Each method spends one request of the budget per page, and one more when a token is due (about once
@@ -72,6 +76,8 @@ const OFFSET_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 pub struct Client<T, B, C> {
     /// The network; only `send` uses it.
     transport: T,
+    /// Places of requests that only begin work.
+    beginning: Semaphore,
     /// What allows each request.
     budget: B,
     /// Says when a token runs out and how far away a `Retry-After` date is.
@@ -120,6 +126,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         } = settings;
         Self {
             transport,
+            beginning: Semaphore::new(BEGINNING_MAX),
             budget,
             clock,
             resource_url,
@@ -279,6 +286,12 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         request: http::Request<Bytes>,
         send_before: Option<Timestamp>,
     ) -> Result<Response<Bytes>, Error> {
+        let _place = if route.begins_work {
+            // It is never closed.
+            self.beginning.acquire().await.ok()
+        } else {
+            None
+        };
         let used_up_until = Timestamp::from_millis(self.used_up_until_ms.load(Ordering::Relaxed));
         let now = self.clock.now();
         if used_up_until > now && used_up_until <= now.plus(USED_UP_MAX) {

@@ -254,10 +254,12 @@ impl Ledger {
         refusal: RateRefusal,
         limit: &Limit,
     ) {
+        let before = self.limit_in_force(limit);
         if self.adaptive.observe_stated(seen, refusal.stated, limit) {
             self.adaptive.forget_counts();
         }
         let limit = &self.limit_in_force(limit);
+        self.fit_to_window(before.window, limit.window);
         self.slots
             .report(slot, freed_at(seen, limit), SlotState::RateLimited);
         // Leased and due: sent by now, and more likely accepted than not.
@@ -273,6 +275,11 @@ impl Ledger {
             .count();
         let ours = u32::try_from(ours).unwrap_or(u32::MAX);
         self.adaptive.rate_limited(seen, ours, refusal, limit);
+    }
+
+    /// The requests of `before`, the former window, are free again one window of the length `now` after their responses.
+    fn fit_to_window(&mut self, before: Duration, now: Duration) {
+        self.slots.shift(ticks(now) - ticks(before));
     }
 
     /// Releases a permit that was never used. Repeatable.

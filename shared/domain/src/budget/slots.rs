@@ -95,6 +95,13 @@ impl Slots {
         }
     }
 
+    /// Lets every slot be freed `ticks` later, or earlier where they are negative: the window has another length.
+    pub(super) fn shift(&mut self, ticks: Tick) {
+        for slot in &mut self.list {
+            slot.free_at = slot.free_at.saturating_add(ticks);
+        }
+    }
+
     /// Replaces every slot by `count` that are freed at `free_at`, of requests that may count at the server
     /// and of which nothing was learned.
     pub(super) fn fill(&mut self, count: u32, free_at: Tick) {

@@ -147,6 +147,8 @@ pub fn answer_with(status: u16, name: &str, value: &str) -> Response<Bytes> {
 pub struct CountingBudget {
     pub taken: AtomicI64,
     pub settled: AtomicI64,
+    /// The most permits that were taken and not settled.
+    pub most: AtomicI64,
     pub refusal: Mutex<Option<BudgetError>>,
     pub settle_fails: Mutex<bool>,
     pub seen: Mutex<Vec<PermitOutcome>>,
@@ -162,6 +164,8 @@ impl RequestBudget for CountingBudget {
             return Err(refusal);
         }
         let slot = self.taken.fetch_add(1, Ordering::SeqCst);
+        let under_way = slot + 1 - self.settled.load(Ordering::SeqCst);
+        self.most.fetch_max(under_way, Ordering::SeqCst);
         Ok(Permit {
             slot: u64::try_from(slot).unwrap(),
         })
