@@ -14,6 +14,7 @@ use halogard_sqlite::Store;
 use halogard_vendors::{CallObserver, CredentialSources, HttpAlertSource, HttpServiceDesk};
 
 use crate::clock::SleepClock;
+use crate::stopping::{StopSwitch, StoppableBudget};
 
 /// How long work that no one waits for waits for a permit: longer than a window.
 pub const PERMIT_PATIENCE: Duration = Duration::from_secs(600);
@@ -21,8 +22,11 @@ pub const PERMIT_PATIENCE: Duration = Duration::from_secs(600);
 /// HaloPSA, over the network and under the budget.
 pub type RealDesk<C> = HttpServiceDesk<RealBudget<C>, C>;
 
+/// The request budget, in the store. Waits for a permit that is seconds away, and not for the end of the process.
+pub type RealBudget<C> = StoppableBudget<PatientBudget<C>, C>;
+
 /// The request budget, in the store. Waits for a permit that is seconds away.
-pub type RealBudget<C> = WaitingBudget<SharedBudget<Store<C>, C>, C, Sleeper<C>>;
+pub type PatientBudget<C> = WaitingBudget<SharedBudget<Store<C>, C>, C, Sleeper<C>>;
 
 /// Sleeps by a clock.
 pub struct Sleeper<C>(pub C);
@@ -61,7 +65,8 @@ pub struct BuiltReconciler<C: SleepClock> {
 
 /// Builds the reconciler of one process: the clients of both vendors under the request budget of
 /// `store`, and what works over them. The credentials are those of the settings, or of `keys` if they
-/// rotate. `calls` is informed of every call. A request that finishes work waits up to `finish_wait` for its permit.
+/// rotate. `calls` is informed of every call. A request that finishes work waits up to `finish_wait` for its permit;
+/// none begins after `switch` has stopped the process.
 pub fn build_reconciler<C: SleepClock>(
     settings: &Settings,
     keys: Option<CredentialSources>,
@@ -70,12 +75,14 @@ pub fn build_reconciler<C: SleepClock>(
     policy: Policy,
     calls: Arc<dyn CallObserver>,
     finish_wait: Duration,
+    switch: &StopSwitch,
 ) -> anyhow::Result<BuiltReconciler<C>> {
+    let patient = budget(store, settings.limit, clock.clone()).finishing_within(finish_wait);
     let vendors = halogard_vendors::build(
         &settings.into(),
         keys,
         Arc::new(store.clone()),
-        budget(store, settings.limit, clock.clone()).finishing_within(finish_wait),
+        StoppableBudget::new(patient, clock.clone(), switch.clone()),
         &clock,
         calls,
     )?;
@@ -89,9 +96,9 @@ pub fn build_reconciler<C: SleepClock>(
 }
 
 /// The request budget under `limit`, in `store`.
-pub fn budget<C: SleepClock>(store: &Store<C>, limit: Limit, clock: C) -> RealBudget<C> {
+pub fn budget<C: SleepClock>(store: &Store<C>, limit: Limit, clock: C) -> PatientBudget<C> {
     let shared = SharedBudget::new(store.clone(), limit, clock.clone());
-    let patience = RealBudget::<C>::MAX_WAIT;
+    let patience = PatientBudget::<C>::MAX_WAIT;
     WaitingBudget::new(shared, clock.clone(), Sleeper(clock), patience)
 }
 

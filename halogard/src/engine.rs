@@ -1,6 +1,7 @@
 //! The worker process: one loop reconciles pairs, one advances inspector runs, one polls.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +9,14 @@ use halogard_app::outcome::TaskEnd;
 use halogard_app::ports::{Clock as _, Lane, PortError};
 use halogard_app::{Env, Reconciler};
 use halogard_domain::{Policy, Timestamp};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::{self, AbortHandle, JoinError, JoinSet};
 use tracing::warn;
 
 use crate::clock::SleepClock;
 use crate::health::Health;
 use crate::metrics::ProcessMetrics;
+use crate::stopping::StopSwitch;
 
 /// How long a worker with nothing to do waits before it reads the queue again. New work of this
 /// process wakes it earlier; this bounds how late it sees delayed messages and those that another
@@ -29,6 +31,14 @@ const BROKEN_OFF_PAUSE: Duration = Duration::from_secs(15);
 
 /// How long a loop may take for one turn: a batch of messages that HaloPSA answers slowly.
 const TURN_MAX: Duration = Duration::from_secs(600);
+
+/// When the process is to end, a loop that changes no ticket is ended after this time: Liongard may answer slowly, and
+/// a read that is cut off loses nothing.
+const READERS_END_WITHIN: Duration = Duration::from_secs(5);
+
+/// When the process is to end, everything has ended after this time: the longest call to HaloPSA, and ten seconds to
+/// save what it led to.
+const ALL_END_WITHIN: Duration = Duration::from_secs(75);
 
 /// Where a changed policy comes from.
 pub trait PolicySource<E: Env>: Send + Sync + 'static {
@@ -81,14 +91,17 @@ pub struct EngineShared {
     pub health: Arc<Health>,
     /// Wakes the loops.
     pub work_signal: WorkSignal,
+    /// Ends them.
+    pub stop: StopSwitch,
 }
 
 /// The running loops. Dropping it stops them at once, as a crash would; nothing is lost.
 pub struct Engine<E: Env> {
     reconciler: Arc<Reconciler<E>>,
     shared: EngineShared,
-    stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    /// The loops that change no ticket.
+    readers: Vec<AbortHandle>,
     names: BTreeMap<task::Id, &'static str>,
 }
 
@@ -100,12 +113,11 @@ impl<E: Env<Clock: SleepClock>> Engine<E> {
         policies: impl PolicySource<E>,
         shared: EngineShared,
     ) -> Self {
-        let (stop, stopped) = watch::channel(false);
         let mut engine = Self {
             reconciler: Arc::new(reconciler),
             shared,
-            stop,
             tasks: JoinSet::new(),
+            readers: Vec::new(),
             names: BTreeMap::new(),
         };
         let worker = |name, lanes: &'static [Lane], work: &Arc<Notify>| Worker {
@@ -113,7 +125,6 @@ impl<E: Env<Clock: SleepClock>> Engine<E> {
             reconciler: Arc::clone(&engine.reconciler),
             shared: engine.shared.clone(),
             work: Arc::clone(work),
-            stopped: stopped.clone(),
             lanes,
         };
         let signal = engine.shared.work_signal.clone();
@@ -134,6 +145,8 @@ impl<E: Env<Clock: SleepClock>> Engine<E> {
             engine.tasks.spawn(runs.work()),
             engine.tasks.spawn(poller.poll(poll_interval, policies)),
         ];
+        let [_, readers @ ..] = &handles;
+        engine.readers = readers.to_vec();
         engine.names = handles.iter().map(AbortHandle::id).zip(names).collect();
         engine
     }
@@ -160,12 +173,28 @@ impl<E: Env<Clock: SleepClock>> Engine<E> {
         self.tasks.shutdown().await;
     }
 
-    /// Lets every loop finish its current work, then stops.
+    /// Ends every loop. The requests to HaloPSA that are under way are finished, and what they led to is saved; no
+    /// further one begins. What a loop that is ended had in hand is in the store, as after a crash.
     pub async fn stop(mut self) {
-        self.stop.send_replace(true);
-        while let Some(ended) = self.tasks.join_next().await {
-            if let Err(error) = ended {
-                warn!(%error, "a loop of the engine panicked");
+        self.shared.stop.stop();
+        let mut readers_end = pin!(tokio::time::sleep(READERS_END_WITHIN));
+        let mut all_end = pin!(tokio::time::sleep(ALL_END_WITHIN));
+        loop {
+            tokio::select! {
+                ended = self.tasks.join_next() => match ended {
+                    None => return,
+                    Some(Err(error)) if !error.is_cancelled() => {
+                        warn!(%error, "a loop of the engine panicked");
+                    }
+                    Some(_) => {}
+                },
+                () = &mut readers_end, if !self.readers.is_empty() => {
+                    self.readers.drain(..).for_each(|reader| reader.abort());
+                }
+                () = &mut all_end => {
+                    warn!("a request did not end in time; the next start finds out what it led to");
+                    return self.tasks.shutdown().await;
+                }
             }
         }
     }
@@ -178,14 +207,13 @@ struct Worker<E: Env> {
     shared: EngineShared,
     /// What wakes this loop.
     work: Arc<Notify>,
-    stopped: watch::Receiver<bool>,
     lanes: &'static [Lane],
 }
 
 impl<E: Env<Clock: SleepClock>> Worker<E> {
     /// Processes messages of the lanes, the first lane first, until the engine stops.
-    async fn work(mut self) {
-        while !*self.stopped.borrow() {
+    async fn work(self) {
+        while !self.shared.stop.is_stopped() {
             let turn = self.work_one().await;
             self.shared.health.succeeded(self.name);
             match turn {
@@ -235,8 +263,8 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
     }
 
     /// Runs sync cycles, none sooner than `least` after the last one began, unless that failed.
-    async fn poll(mut self, least: Duration, policies: impl PolicySource<E>) {
-        while !*self.stopped.borrow() {
+    async fn poll(self, least: Duration, policies: impl PolicySource<E>) {
+        while !self.shared.stop.is_stopped() {
             let began = self.reconciler.clock.now();
             if let Some(policy) = policies.changed(&self.reconciler).await {
                 self.reconciler.set_policy(policy);
@@ -270,13 +298,12 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
     }
 
     /// Waits, unless it is time to stop or, where `for_work`, this loop is notified of work.
-    async fn pause(&mut self, pause: Duration, for_work: bool) {
+    async fn pause(&self, pause: Duration, for_work: bool) {
         let clock = self.reconciler.clock.clone();
         tokio::select! {
             () = clock.sleep(pause) => {}
             () = self.work.notified(), if for_work => {}
-            // Not `changed`: an earlier pause may have seen the change, and this one must end too.
-            _ = self.stopped.wait_for(|stop| *stop) => {}
+            () = self.shared.stop.stopped() => {}
         }
     }
 }
@@ -334,6 +361,7 @@ mod tests {
             policy,
             calls,
             Duration::ZERO,
+            &StopSwitch::default(),
         )
         .unwrap()
         .reconciler

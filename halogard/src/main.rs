@@ -26,6 +26,7 @@ mod output;
 mod page;
 mod refusals;
 mod stack;
+mod stopping;
 mod stored_credentials;
 mod supervisor;
 mod written_file;

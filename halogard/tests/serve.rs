@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use support::{Bench, Config, Process, SOON, Signal, wait_until};
 
@@ -192,6 +192,44 @@ fn a_signal_stops_it_in_good_order() {
         // What it left behind can be taken up again.
         let _next = bench.serve();
         assert_eq!(bench.sim.tickets_of(alert).len(), 1);
+    }
+}
+
+#[test]
+fn a_signal_stops_it_while_halopsa_answers_slowly_and_nothing_is_lost() {
+    let bench = Bench::new();
+    let serve = bench.serve();
+    let over = bench.sim.raise(ALDER_CREEK, "Firewall Rule Any-Any");
+    let ticket = ticket_of(&bench, over)["id"].as_i64().unwrap();
+    // The work that follows needs several requests, and each takes eight seconds.
+    let slow = json!({ "kind": "delay", "milliseconds": 8_000 });
+    let slow = json!([{ "fault": slow, "probability": 1.0 }]);
+    let faults = |random: &Value| json!({ "vendor": "halopsa", "random": random });
+    let asked = bench.sim.halo_requests();
+    bench.sim.post("faults", &faults(&slow));
+    let raised: Vec<i64> = (0..5)
+        .map(|_| bench.sim.raise(ALDER_CREEK, "Stale Accounts"))
+        .collect();
+    bench.sim.alert(over, "close");
+    wait_until("a request under way", SOON, || {
+        (bench.sim.halo_requests() > asked).then_some(())
+    });
+    serve.process.signal(Signal::Terminate);
+    // One request, and ten seconds; then as much for a busy machine.
+    let ended = serve.process.ended(Duration::from_secs(36));
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+
+    bench.sim.post("faults", &faults(&json!([])));
+    let _next = bench.serve();
+    wait_until("the closed ticket", INSPECTION, || {
+        let tickets = bench.sim.tickets_of(over);
+        let closed = tickets
+            .iter()
+            .filter(|it| it["id"] == ticket && it["closed"] == true);
+        (closed.count() == 1).then_some(())
+    });
+    for alert in raised {
+        ticket_of(&bench, alert);
     }
 }
 

@@ -40,7 +40,7 @@ use tracing::warn;
 
 use crate::body::BodyMemory;
 use crate::commands::rotate;
-use crate::connect::{self, NetworkReconciler, RealBudget};
+use crate::connect::{self, NetworkReconciler, PatientBudget};
 use crate::data_folder;
 use crate::engine::{Engine, EngineShared};
 use crate::health::Health;
@@ -162,10 +162,11 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         config.policy,
         calls,
         if only_looks {
-            RealBudget::<SystemClock>::MAX_WAIT
+            PatientBudget::<SystemClock>::MAX_WAIT
         } else {
             FINISH_WAIT_MAX
         },
+        &shared.stop,
     )?;
     for remark in &built.normalizations {
         output::caution(remark);
@@ -340,10 +341,9 @@ impl Serve {
             engine.crash().await;
             return Err(error);
         }
-        output::remark("stopping: finishing the current work");
+        output::remark("stopping: the requests under way are finished, nothing else is begun");
         supervisor::stopping();
-        listeners.stop().await;
-        engine.stop().await;
+        tokio::join!(listeners.stop(), engine.stop());
         Ok(ExitCode::SUCCESS)
     }
 

@@ -49,6 +49,7 @@ impl DemoInstance {
             policy,
             metrics,
             FINISH_WAIT_MAX,
+            &shared.stop,
         )?
         .reconciler;
         reconciler.inspector_min_interval = MIN_INTERVAL;
