@@ -52,6 +52,8 @@ pub enum Action {
     WriteRefused,
     /// HaloPSA answered a change with success, and later reads show that it was not carried out.
     NotCarriedOut,
+    /// The plan finds steps missing again, however often they are carried out.
+    Unsettled,
     /// The policy has no client or template for the alert; it waits for one.
     Parked,
     /// The alert closed before a ticket was opened.
@@ -99,6 +101,7 @@ impl Action {
             Self::OpenInDoubt => "open_in_doubt",
             Self::WriteRefused => "write_refused",
             Self::NotCarriedOut => "not_carried_out",
+            Self::Unsettled => "unsettled",
             Self::Parked => "parked",
             Self::NotNeeded => "not_needed",
             Self::WorkSeen => "work_seen",
@@ -148,6 +151,7 @@ impl Action {
             Self::OpenInDoubt => "requested a ticket; HaloPSA did not answer",
             Self::WriteRefused => "HaloPSA refused a write",
             Self::NotCarriedOut => "HaloPSA accepted a change and did not carry it out",
+            Self::Unsettled => "found the same steps missing again after it had carried them out",
             Self::Parked => "opened no ticket",
             Self::NotNeeded => "the alert was closed before a ticket was opened",
             Self::WorkSeen => "a person began to work on the ticket",

@@ -98,7 +98,11 @@ impl<E: Env> Reconciler<E> {
         let now = self.clock.now();
         // What was seen under a clock that was ahead proves nothing: it is read anew.
         let is_possible = |seen: &&Alert| seen.observed_at.believed_at(now) == seen.observed_at;
-        let believed = snapshot.filter(is_possible);
+        let is_ordered = |seen: &&Alert| {
+            let known = link.observed_alert.as_ref();
+            !known.is_some_and(|known| known.is_contradicted_by(seen))
+        };
+        let believed = snapshot.filter(is_possible).filter(is_ordered);
         if let Some(snapshot) = believed {
             link.observe_alert(snapshot.clone());
         } else if link.observed_alert.is_none()
@@ -116,7 +120,7 @@ impl<E: Env> Reconciler<E> {
                     self.store
                         .save_index(&BTreeMap::from([(alert.id, read)]))
                         .await?;
-                    link.observe_alert(alert);
+                    link.observe_current_alert(alert);
                 }
                 None => match snapshot {
                     Some(snapshot) => link.observe_alert(snapshot.clone()),
@@ -349,6 +353,7 @@ impl<E: Env> Reconciler<E> {
             if steps.is_empty() {
                 session.record_if_alert_stayed_open(now);
                 session.link.drop_lapsed_refusals(session.policy, now);
+                session.link.unsettled_since = None;
                 return Ok(session.refusal.take().unwrap_or(PairOutcome::InSync));
             }
             if let Some(until) = self.pair_paused_until(&session.link).await? {
@@ -362,6 +367,7 @@ impl<E: Env> Reconciler<E> {
                 }
             }
         }
+        session.note_unsettled(self.clock.now());
         Err(ReconcileError::Unsettled)
     }
 }

@@ -18,9 +18,10 @@ use halogard_domain::ids::{AlertId, PriorityId, TicketId};
 use halogard_domain::link::TerminalReason;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::missing::{CONFIRMED_AFTER, OUTAGE_MAX};
+use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::policy::ClosePolicy;
 use halogard_domain::{Alert, FailureClass, Link, Slug, Ticket};
-use support::{ALERT, Bench, CLOSED, TICKET, alert, at, ticket};
+use support::{ALERT, Bench, CLOSED, TICKET, alert, at, failing, policy, ticket};
 
 async fn send(bench: &Bench, message: Message) {
     let messages = [message.into()];
@@ -447,4 +448,30 @@ async fn tickets_that_could_not_be_looked_for_are_looked_for_in_the_next_hour() 
     let asked = bench.reconciler.desk.looked_for.lock().unwrap().clone();
     let counts: Vec<usize> = asked.iter().map(BTreeSet::len).collect();
     assert_eq!(counts, [2, 12]);
+}
+
+#[tokio::test]
+async fn a_ticket_deleted_after_a_refusal_shows_as_deleted() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    let look = Message::reconcile_ticket(TICKET, Cause::Sweep);
+    send(&bench, look.clone()).await;
+    bench.process_all().await;
+    // HaloPSA refuses to close it, and a person deletes it then.
+    let code = ErrorCode::HalopsaRefused;
+    let refused = failing(FailureClass::Permanent, code);
+    bench.reconciler.desk.change_switch.fail(refused);
+    send(
+        &bench,
+        Message::alert_snapshot(closed(ALERT, 5), Cause::Poll),
+    )
+    .await;
+    bench.process_all().await;
+    let status = |link: &Link| pair_status(link, &policy(), bench.clock.now());
+    assert_eq!(status(&link_of(&bench, ALERT).await), PairStatus::Refused);
+    take_tickets(&bench);
+    send(&bench, look).await;
+    work_for(&bench, CONFIRMED_AFTER * 2).await;
+    let link = link_of(&bench, ALERT).await;
+    assert_eq!(status(&link), PairStatus::TicketDeleted);
+    assert_eq!(link.refused, []);
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::alert::Alert;
-use crate::ids::{HaloClientId, TicketId, TicketTypeId};
+use crate::ids::{AlertId, HaloClientId, TicketId, TicketTypeId};
 use crate::key::LinkKey;
 use crate::link::{Claim, Link};
 use crate::policy::Policy;
@@ -86,6 +86,10 @@ pub enum Mismatch {
     OpenedByOther,
     /// HaloPSA does not say who opened it, and the proof is missing.
     OpenedByUnknown,
+    /// Our application opened it for this other alert.
+    OfAnotherAlert(AlertId),
+    /// Another installation opened it with our application.
+    OfAnotherInstallation,
     /// Its title names neither the alert nor what found it.
     OtherTitle,
 }
@@ -101,6 +105,8 @@ impl fmt::Display for Mismatch {
             Self::OtherType(kind) => write!(f, "it has ticket type {kind}"),
             Self::OpenedByOther => f.write_str("our application did not open it"),
             Self::OpenedByUnknown => f.write_str("HaloPSA does not say who opened it"),
+            Self::OfAnotherAlert(alert) => write!(f, "it was opened for alert {alert}"),
+            Self::OfAnotherInstallation => f.write_str("another installation opened it"),
             Self::OtherTitle => {
                 f.write_str("its title names neither the alert nor its inspector or rule")
             }

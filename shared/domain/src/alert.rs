@@ -151,6 +151,20 @@ impl Alert {
         ])
     }
 
+    /// When it last changed, as far as that can be believed.
+    fn changed(&self) -> Timestamp {
+        self.changed_at.believed_at(self.observed_at)
+    }
+
+    /// Whether `report`, which was read later, shows another state with an earlier time of change. Liongard's clock may
+    /// have been set back, or its list lag; only a read of the alert decides.
+    #[must_use]
+    pub fn is_contradicted_by(&self, report: &Self) -> bool {
+        self.fingerprint() != report.fingerprint()
+            && report.changed() < self.changed()
+            && report.observed_at > self.observed_at
+    }
+
     /// The newer of two reports about the same alert. Commutative, associative and idempotent: the
     /// order in which reports arrive does not matter. A time of change in the future counts as the time of
     /// the report: it must not make every later report look old.
@@ -158,7 +172,7 @@ impl Alert {
     pub fn newer(self, other: Self) -> Self {
         let rank = |alert: &Self| {
             (
-                alert.changed_at.believed_at(alert.observed_at),
+                alert.changed(),
                 alert.observed_at,
                 alert.is_closed(),
                 alert.fingerprint(),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::Alert;
 use crate::co_owners::CoOwners;
 use crate::ids::{AlertId, TicketId};
-use crate::key::LinkKey;
+use crate::key::{InstallationId, LinkKey};
 use crate::missing::Missing;
 use crate::policy::{Mode, ParkReason, Policy};
 use crate::start::{Arrival, StartVerdict, TicketsFor, start_verdict};
@@ -76,6 +76,9 @@ pub struct Link {
     /// alert was mapped to no client. A person may have moved it there; nothing is written to it until it is at
     /// the alert's client.
     pub found_elsewhere: bool,
+    /// The other installation that opened the ticket, if one did. It keeps the ticket in sync; nothing is written to it
+    /// until the config names that installation among the former ones.
+    pub rival: Option<InstallationId>,
     /// Requests since the last recognised ticket that HaloPSA accepted, and of which no ticket was found. From
     /// [`UNRECOGNISED_MAX`] on each of them ends in a refusal that only a change lifts.
     pub unrecognised: u32,
@@ -103,6 +106,8 @@ pub struct Link {
     pub arrival: Option<Arrival>,
     /// Writes that HaloPSA refused: the newest refusal of each kind.
     pub refused: Vec<RefusedWrite>,
+    /// Since when each reconciliation has ended with steps that are still missing, although it carried them out.
+    pub unsettled_since: Option<Timestamp>,
     /// Inspections that were requested so that Liongard sees the ticket's state.
     pub pending_inspection: Option<PendingInspection>,
     /// A note that is being added, or whose response has not been seen.
@@ -162,6 +167,7 @@ impl Link {
             co_owners: None,
             replaced_title: None,
             found_elsewhere: false,
+            rival: None,
             unrecognised: 0,
             reported_tickets: Vec::new(),
             base: None,
@@ -174,6 +180,7 @@ impl Link {
             parked: None,
             arrival: None,
             refused: Vec::new(),
+            unsettled_since: None,
             pending_inspection: None,
             note_claim: None,
             note_count: 0,
@@ -343,6 +350,22 @@ impl Link {
         self.unrecognised >= UNRECOGNISED_MAX
     }
 
+    /// Whether what Halogard does about the pair leads to nothing: its plans find the same steps missing again, or
+    /// HaloPSA accepts a change again and again and does not carry it out.
+    #[must_use]
+    pub fn does_not_converge(&self) -> bool {
+        let is_repeated = |accepted: &AcceptedChange| accepted.is_doubtful && accepted.failures > 0;
+        self.unsettled_since.is_some() || self.accepted.as_ref().is_some_and(is_repeated)
+    }
+
+    /// Whether another installation, which runs as far as is known, keeps the ticket in sync.
+    #[must_use]
+    pub fn is_of_rival(&self, policy: &Policy) -> bool {
+        let former = &policy.former_installations;
+        let runs = |rival: &InstallationId| !former.iter().any(|it| it == rival.as_str());
+        self.rival.as_ref().is_some_and(runs)
+    }
+
     /// Whether a title is one that we wrote: it carries our key, or it is the one by which HaloPSA
     /// replaced ours when the ticket was opened.
     #[must_use]
@@ -410,6 +433,8 @@ impl Link {
             self.initial = None;
             self.found = None;
             self.work = None;
+            self.rival = None;
+            self.unsettled_since = None;
         }
         self.ticket = Some(ticket);
         self.unrecognised = 0;

@@ -44,6 +44,7 @@ impl Link {
             || !self.refused.is_empty()
             || self.found_elsewhere
             || self.hides_its_tickets()
+            || self.does_not_converge()
             || !self.reported_tickets.is_empty()
             || matches!(self.claim, Claim::InDoubt { .. })
             || self.terminal_reason == Some(TerminalReason::TicketDeleted)
@@ -54,6 +55,9 @@ impl Link {
 /// The status of `link` under `policy` at `now`.
 #[must_use]
 pub fn pair_status(link: &Link, policy: &Policy, now: Timestamp) -> PairStatus {
+    if link.is_ticket_deleted() {
+        return PairStatus::TicketDeleted;
+    }
     if link.has_suppressed_write(policy, now) {
         return PairStatus::Refused;
     }
@@ -64,12 +68,8 @@ pub fn pair_status(link: &Link, policy: &Policy, now: Timestamp) -> PairStatus {
             PairStatus::Parked(reason)
         };
     }
-    match link.terminal_reason {
-        Some(TerminalReason::NotNeeded) => return PairStatus::InSync,
-        Some(TerminalReason::TicketDeleted | TerminalReason::TicketDeletedAlertClosed) => {
-            return PairStatus::TicketDeleted;
-        }
-        None => {}
+    if link.terminal_reason == Some(TerminalReason::NotNeeded) {
+        return PairStatus::InSync;
     }
     if let Some(Membership::Member { .. }) = link.membership {
         return PairStatus::InStorm;

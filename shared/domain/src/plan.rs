@@ -105,7 +105,8 @@ pub fn plan(
     let Some(alert) = alert else {
         return Vec::new();
     };
-    if policy.mode == Mode::Observe {
+    let is_observed = link.is_of_rival(policy) && !link.is_ticket_deleted();
+    if policy.mode == Mode::Observe || is_observed {
         return observed_plan(link, alert, ticket, policy, now);
     }
     if link.is_ticket_deleted() {

@@ -379,6 +379,25 @@ impl TicketChange {
             )
         })
     }
+
+    /// Whether `answer` shows values that are neither what this change asked for nor what was there before: someone
+    /// else has set them since. A value from before was not changed at all.
+    #[must_use]
+    pub fn is_overtaken_by(&self, answer: &Ticket) -> bool {
+        fn is_other<V: PartialEq>(asked: Option<V>, before: Option<V>, shown: Option<V>) -> bool {
+            asked == shown
+                || before
+                    .zip(shown)
+                    .is_some_and(|(before, shown)| before != shown)
+        }
+        let status = self.status.is_none_or(|asked| {
+            is_other(Some(asked), Some(self.premise.status), Some(answer.status))
+        });
+        let priority = self
+            .priority
+            .is_none_or(|asked| is_other(Some(asked), self.premise.priority, answer.priority));
+        status && priority
+    }
 }
 
 /// A note to be added to a ticket.

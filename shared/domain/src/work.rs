@@ -31,7 +31,7 @@ pub struct InitialState {
     pub priority: Option<PriorityId>,
     /// Who had it and what it was filed under.
     pub handling: Handling,
-    /// The title; empty where it is not known.
+    /// The title, whole; empty where it is not known.
     pub title: String,
     /// When that was (HaloPSA's clock).
     pub at: Timestamp,
@@ -88,7 +88,10 @@ impl InitialState {
         known.assignment = assignment.or(known.assignment);
         known.team = team.or_else(|| known.team.take());
         known.category = category.or_else(|| known.category.take());
-        if !report.summary.is_empty() {
+        // A list may cut titles.
+        if !report.summary.is_empty()
+            && !letters(&self.title).starts_with(&letters(&report.summary))
+        {
             report.summary.clone_into(&mut self.title);
         }
     }
@@ -122,6 +125,13 @@ impl FoundTicket {
 }
 
 impl Link {
+    /// Takes note that the ticket was found in a list, which may cut titles: the first one is not known.
+    pub fn forget_first_title(&mut self) {
+        if let Some(initial) = &mut self.initial {
+            initial.title.clear();
+        }
+    }
+
     /// Takes note that Halogard is about to assign the ticket to `technician`: that it is so afterwards is
     /// no person's work, however the request ends.
     pub fn expect_assignment(&mut self, technician: TechnicianId) {
@@ -218,8 +228,9 @@ pub fn sign_of_work(
         .find_map(|(is_shown, sign)| is_shown.then_some(sign))
 }
 
-/// Whether the title of a ticket that we opened is another one than `before`. Where that is not known, whether
-/// words stand before our key, with which our titles begin.
+/// Whether the title of a ticket that we opened is another one than `before`, or has words behind it. A list may cut
+/// titles, so the beginning of `before` is not another one. Where `before` is not known, whether words stand before our
+/// key, with which our titles begin.
 fn is_rewritten(link: &Link, before: &str, now: &str) -> bool {
     let Some(key) = link.key.as_ref().filter(|_| !now.is_empty()) else {
         return false;
@@ -227,13 +238,13 @@ fn is_rewritten(link: &Link, before: &str, now: &str) -> bool {
     if before.is_empty() {
         return key.is_preceded_in(now);
     }
-    // A list may cut a title, and write it otherwise.
-    let letters = |title: &str| -> String {
-        let letters = title.chars().filter(|it| it.is_alphanumeric());
-        letters.flat_map(char::to_lowercase).collect()
-    };
-    let (before, now) = (letters(before), letters(now));
-    !before.starts_with(&now) && !now.starts_with(&before)
+    !letters(before).starts_with(&letters(now))
+}
+
+/// What two forms of one title have in common: a list may write it otherwise.
+fn letters(title: &str) -> String {
+    let letters = title.chars().filter(|it| it.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
 }
 
 /// Whether both are known and not the same.

@@ -53,6 +53,11 @@ pub enum WriteResult {
         /// The priority, likewise.
         priority: Option<(PriorityId, Slug)>,
     },
+    /// HaloPSA accepted a change, and shows something else than was asked for.
+    Contradicted(Ticket),
+    /// Whether this ticket was changed is unknown. It is read before it is written again: a person may have changed it
+    /// since.
+    ChangeInDoubt(TicketId),
     /// The ticket is about to be assigned to this technician by us: that it is so afterwards is not a person's work,
     /// however the request ends.
     AssignmentExpected {
@@ -140,6 +145,10 @@ impl Link {
                 if self.ticket == Some(*ticket) =>
             {
                 self.expect_assignment(*technician);
+            }
+            WriteResult::Contradicted(ticket) => self.observe_current_ticket(ticket.clone()),
+            WriteResult::ChangeInDoubt(ticket) => {
+                self.mark_ticket_outdated(*ticket);
             }
             WriteResult::NotCarriedOut(refused) => self.take_back_accepted(refused),
             WriteResult::NoteAdded(note) if self.ticket == Some(note.ticket) => {

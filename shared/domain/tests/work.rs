@@ -302,6 +302,9 @@ fn a_ticket_whose_opening_was_not_seen_is_compared_with_what_was_asked_for() {
 #[test]
 fn a_title_that_a_person_rewrites_is_work_whether_it_keeps_the_key_or_not() {
     let opened = unassigned(0).summary;
+    let appended = format!("{opened} - asked the owner");
+    // What no letter or digit says may be the form of a list.
+    let marked = format!("{opened} !!");
     let known = [
         (opened.as_str(), None),
         ("[LG-7586] Active Directory | Stale", None),
@@ -316,6 +319,8 @@ fn a_title_that_a_person_rewrites_is_work_whether_it_keeps_the_key_or_not() {
             Some(WorkSign::Title),
         ),
         ("Accounts of the branch office", Some(WorkSign::Title)),
+        (appended.as_str(), Some(WorkSign::Title)),
+        (marked.as_str(), None),
     ];
     // Of a ticket that was found the first title is not known: ours begin with the key.
     let found = [
@@ -324,6 +329,7 @@ fn a_title_that_a_person_rewrites_is_work_whether_it_keeps_the_key_or_not() {
         ("** [LG-7586] Active Directory", None),
         ("", None),
         ("Called: [LG-7586] Active Directory", Some(WorkSign::Title)),
+        (appended.as_str(), None),
     ];
     let known = known.map(|row| (row, true)).into_iter();
     for ((title, expected), is_known) in known.chain(found.map(|row| (row, false))) {
@@ -339,6 +345,24 @@ fn a_title_that_a_person_rewrites_is_work_whether_it_keeps_the_key_or_not() {
         };
         assert_eq!(sign(&mut link, renamed), expected, "{title}, {is_known}");
     }
+}
+
+#[test]
+fn a_list_that_cuts_titles_hides_no_words_that_a_person_adds() {
+    let mut link = linked(unassigned(0));
+    link.key = Some(link.next_key(&policy(Mode::Managed)));
+    let whole = unassigned(0).summary;
+    let titled = |summary: &str, seconds| Ticket {
+        summary: summary.to_owned(),
+        handling: Handling::default(),
+        ..unassigned(seconds)
+    };
+    // Right after the opening, and later.
+    assert_eq!(sign(&mut link, titled(&whole[..30], 5)), None);
+    assert_eq!(sign(&mut link, titled(&whole, 60)), None);
+    assert_eq!(sign(&mut link, titled(&whole[..30], 70)), None);
+    let added = titled(&format!("{whole}, see the wiki"), 80);
+    assert_eq!(sign(&mut link, added), Some(WorkSign::Title));
 }
 
 #[test]

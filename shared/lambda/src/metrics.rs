@@ -81,6 +81,7 @@ impl Counter {
             | Action::ForeignTicket
             | Action::OpenInDoubt
             | Action::WriteRefused
+            | Action::Unsettled
             | Action::Parked
             | Action::NotNeeded
             | Action::TicketMissing

@@ -22,6 +22,8 @@ pub enum WaitingCause {
     StoppedOpening,
     /// HaloPSA refused a write.
     Refused,
+    /// What Halogard does about the pair again and again leads to nothing.
+    Unsettled,
     /// The config maps the environment to no client.
     Unmapped,
     /// No rule matches, and the environment names no template.
@@ -42,9 +44,10 @@ pub enum WaitingCause {
 
 impl WaitingCause {
     /// Every cause, the most urgent first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::StoppedOpening,
         Self::Refused,
+        Self::Unsettled,
         Self::Unmapped,
         Self::NoTemplate,
         Self::StartUndecided,
@@ -61,6 +64,7 @@ impl WaitingCause {
         match self {
             Self::StoppedOpening => "stopped-opening",
             Self::Refused => "refused",
+            Self::Unsettled => "unsettled",
             Self::Unmapped => "unmapped",
             Self::NoTemplate => "no-template",
             Self::StartUndecided => "start-undecided",
@@ -78,6 +82,7 @@ impl WaitingCause {
         match self {
             Self::StoppedOpening => "stopped opening",
             Self::Refused => "refused by HaloPSA",
+            Self::Unsettled => "tried again and again",
             Self::Unmapped => "environment not mapped",
             Self::NoTemplate => "no template",
             Self::StartUndecided => "day one not chosen",
@@ -96,6 +101,7 @@ impl WaitingCause {
         match self {
             Self::StoppedOpening
             | Self::Refused
+            | Self::Unsettled
             | Self::Unmapped
             | Self::NoTemplate
             | Self::StartUndecided
@@ -188,7 +194,12 @@ fn waiting_cause(link: &Link, policy: &Policy, now: Timestamp) -> Option<Waiting
     if link.found_elsewhere && link.is_under_way() {
         return Some(WaitingCause::FoundElsewhere);
     }
-    match pair_status(link, policy, now) {
+    let status = pair_status(link, policy, now);
+    let says_more = matches!(status, PairStatus::Refused | PairStatus::TicketDeleted);
+    if link.does_not_converge() && !says_more {
+        return Some(WaitingCause::Unsettled);
+    }
+    match status {
         PairStatus::Refused => Some(WaitingCause::Refused),
         PairStatus::Parked(ParkReason::Unmapped) => Some(WaitingCause::Unmapped),
         PairStatus::Parked(ParkReason::NoTemplate) => Some(WaitingCause::NoTemplate),
@@ -224,6 +235,10 @@ fn since(link: &Link, cause: WaitingCause) -> Timestamp {
             _ => None,
         },
         WaitingCause::Refused => newest_refusal(link).map(|refused| refused.at),
+        WaitingCause::Unsettled => {
+            let answered = link.accepted.as_ref().map(|accepted| accepted.answered_at);
+            link.unsettled_since.or(answered)
+        }
         WaitingCause::ResolvedInPsaOnly => {
             let closure = link.base.as_ref().and_then(|base| base.ticket_closed);
             closure.map(|closure| closure.at)
@@ -271,6 +286,11 @@ fn remedy(
                  tried again after six hours as well"
             )
         }
+        WaitingCause::Unsettled => format!(
+            "`halogard explain {key}` shows the steps that Halogard repeats: look in HaloPSA for a rule, workflow or \
+             integration that changes {ticket} back, and stop it there; the pair is tried again by itself for a day, \
+             then by `halogard resync {key}`"
+        ),
         WaitingCause::Unmapped => format!(
             "map environment {environment}: `halogard map` suggests the client, and --write adds it to the config"
         ),

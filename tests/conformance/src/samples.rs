@@ -9,6 +9,7 @@ use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TechnicianId,
     TicketId, TicketTypeId,
 };
+use halogard_domain::key::InstallationId;
 use halogard_domain::link::{
     AcceptedChange, Base, Claim, Closure, Link, NoteClaim, OpeningSnapshot, OtherMembers,
     PendingInspection, RefusedWrite, StateBefore, TerminalReason, WriteKind,
@@ -115,6 +116,7 @@ pub fn full_link(id: u64) -> Link {
         }),
         replaced_title: Some(AWKWARD.to_owned()),
         found_elsewhere: true,
+        rival: InstallationId::parse("1kqkyn1m08de"),
         unrecognised: 1,
         reported_tickets: vec![TicketId::new(id + 4_000_000)],
         base: Some(Base {
@@ -178,6 +180,7 @@ pub fn full_link(id: u64) -> Link {
                 not_carried_out: 2,
             })
             .into(),
+        unsettled_since: Some(at(74)),
         pending_inspection: Some(PendingInspection {
             requested_at: at(40),
             requested: 2,

@@ -11,6 +11,8 @@ use halogard_tests::{Scenario, Setup, WebhookDelivery};
 use tempfile::TempDir;
 use tracing::Level;
 
+use crate::news;
+
 /// A bundle without webhooks, whose HaloPSA lists new tickets `lag` seconds late.
 async fn first(lag: u64) -> Scenario {
     let setup = Setup::managed();
@@ -140,4 +142,32 @@ async fn a_lost_store_without_a_rival_opens_after_its_probation() {
         .await;
     assert_eq!(rival_of(bundle.process()).await, None);
     bundle.conclude().await;
+}
+
+#[tokio::test]
+async fn each_change_is_written_once_by_the_installation_that_opened_the_ticket() {
+    for second_first in [false, true] {
+        let mut bundle = first(0).await;
+        bundle.raise(0, "Before the second installation");
+        bundle.run_until_quiet().await;
+        bundle.run_for(Duration::from_secs(900)).await;
+        let folder = TempDir::new().unwrap();
+        let second = bundle.second_installation(&folder).await;
+        run_both(&mut bundle, &second, 45, second_first).await;
+        let alert = bundle.raise(1, "While both run");
+        run_both(&mut bundle, &second, 30, second_first).await;
+        let ticket = tickets_of(&bundle, alert)[0].id;
+        bundle
+            .liongard
+            .change(alert, news("worse", "Critical"))
+            .unwrap();
+        run_both(&mut bundle, &second, 30, second_first).await;
+        let shown = bundle.halo.ticket(ticket).unwrap();
+        let notes = shown.actions.iter().filter(|it| it.note.contains("worse"));
+        assert_eq!(notes.count(), 1, "{second_first}: {shown:#?}");
+        bundle.liongard.close(alert).unwrap();
+        run_both(&mut bundle, &second, 30, second_first).await;
+        assert!(bundle.halo.ticket(ticket).unwrap().closed);
+        assert_eq!(tickets_of(&bundle, alert).len(), 1);
+    }
 }

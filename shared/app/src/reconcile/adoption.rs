@@ -6,13 +6,14 @@ use halogard_domain::adoption::{
     AdoptionVerdict, Candidate, Mismatch, OpenedBy, StoreHistory, judge, judge_native,
 };
 use halogard_domain::ids::{AlertId, HaloClientId, TicketId};
-use halogard_domain::key::UnverifiedKey;
+use halogard_domain::key::{InstallationId, Reference, UnverifiedKey};
 use halogard_domain::message::Cause;
 use halogard_domain::ticket::{Existence, NoteAuthor, TicketNote};
 use halogard_domain::{Policy, Ticket};
 use tracing::warn;
 
 use crate::env::Env;
+use crate::identity::Identity;
 use crate::outcome::Action;
 use crate::ports::prelude::*;
 use crate::ports::{JournalEntry, KeyedTicket, PortError, Refusal};
@@ -157,7 +158,7 @@ impl<E: Env> Reconciler<E> {
                 }
                 AdoptionVerdict::NotOurs(why) if found.ticket.existence == Existence::Present => {
                     let reported = self.report_mismatch(found, why, &mut session).await?;
-                    self.share_with_rival(found, reported, &mut session).await?;
+                    self.share_with_rival(found, &mut session).await?;
                     reported
                 }
                 _ => return Ok(Claimed::Decided(Adoption::Known)),
@@ -173,7 +174,7 @@ impl<E: Env> Reconciler<E> {
     /// The key of the alert for which our application opened `found`, if that is none of those in `asked`. The end of
     /// the entry that opened it names it, or else its text. Reading them costs a request, so that is done only where
     /// the title shows keys of several alerts, or one of an alert that has a ticket.
-    async fn key_of_another(
+    pub(super) async fn key_of_another(
         &self,
         found: &KeyedTicket,
         verdict: AdoptionVerdict,
@@ -263,10 +264,11 @@ impl<E: Env> Reconciler<E> {
             is_proven: self.key_secret().await?.verifies(&found.key),
             opened_by: OpenedBy::NotAsked,
         };
+        session.opening_entry = None;
         loop {
             match judge(&session.link, &candidate, session.policy, history) {
                 AdoptionVerdict::AskAlert => match self.liongard.read(session.link.alert).await? {
-                    Some(alert) => session.link.observe_alert(alert),
+                    Some(alert) => session.link.observe_current_alert(alert),
                     None => return Ok(AdoptionVerdict::NotOurs(Mismatch::NoSuchAlert)),
                 },
                 AdoptionVerdict::AskWhoOpened => {
@@ -278,9 +280,32 @@ impl<E: Env> Reconciler<E> {
                     };
                     session.opening_entry = opening.map(|note| note.text);
                 }
+                AdoptionVerdict::Ours | AdoptionVerdict::Moved(_)
+                    if history == StoreHistory::Known && self.is_of_another(session).await? =>
+                {
+                    let why = Mismatch::OfAnotherInstallation;
+                    return Ok(AdoptionVerdict::NotOurs(why));
+                }
                 decided => return Ok(decided),
             }
         }
+    }
+
+    /// Whether the entry that opened the ticket which may be the pair's names another installation, one that is not
+    /// over: people paste keys into the titles of its tickets. Its reference stands at the end, after what the alert
+    /// says.
+    async fn is_of_another(&self, session: &PairSession<'_>) -> Result<bool, PortError> {
+        let entry = session.opening_entry.as_deref().unwrap_or_default();
+        let prefixes = session.policy.prefixes();
+        let references = prefixes.filter_map(|prefix| Reference::all_in(entry, prefix).pop());
+        let Identity { secret, id } = self.identity().await?;
+        let former = &session.policy.former_installations;
+        let is_other = |reference: Reference| {
+            let named = reference.installation.filter(|it| *it != id);
+            let runs = |it: InstallationId| !former.iter().any(|over| over == it.as_str());
+            !secret.verifies(&reference.key) && named.is_some_and(runs)
+        };
+        Ok(references.into_iter().any(is_other))
     }
 
     /// The entry that opened a ticket; `None` where HaloPSA does not show it.
@@ -364,7 +389,12 @@ impl<E: Env> Reconciler<E> {
         if !session.link.report_ticket(found.ticket.id) {
             return Ok(Adoption::Known);
         }
-        let action = if !is_proven && self.is_by_another_installation(found).await? {
+        session.seen_rival = if is_proven {
+            None
+        } else {
+            self.installation_of(found).await?
+        };
+        let action = if session.seen_rival.is_some() {
             Action::SecondInstallation
         } else {
             action

@@ -11,7 +11,7 @@ use halogard_domain::key::{InstallationId, Reference};
 use halogard_domain::record::Singleton;
 use halogard_domain::ticket::NoteAuthor;
 
-use super::{Adoption, PairSession, ReconcileError};
+use super::{PairSession, ReconcileError};
 use crate::env::Env;
 use crate::outcome::Action;
 use crate::ports::KeyedTicket;
@@ -42,31 +42,30 @@ impl RivalChecks {
 }
 
 impl<E: Env> Reconciler<E> {
-    /// Links the ticket of another installation to an alert that has none: one ticket is enough, whichever
-    /// installation goes on.
+    /// Links the ticket of another installation to an alert that has none: one ticket is enough. The other
+    /// installation keeps it in sync, and this one writes nothing to it.
     pub(super) async fn share_with_rival(
         &self,
         found: &KeyedTicket,
-        reported: Adoption,
         session: &mut PairSession<'_>,
     ) -> Result<(), ReconcileError> {
-        let is_rivals = reported == Adoption::Reported(Action::SecondInstallation);
-        if is_rivals
+        if let Some(rival) = session.seen_rival.take()
             && session.link.ticket.is_none()
             && self.verdict(found, StoreHistory::New, session).await? == AdoptionVerdict::Ours
         {
             session.adopt(found);
+            session.link.rival = Some(rival);
             session.record(self.clock.now(), Action::FoundByKey, None);
         }
         Ok(())
     }
 
-    /// Whether another installation opened `found` with our application, after this store knew every ticket
-    /// of its predecessor. Remembers it if so.
-    pub(super) async fn is_by_another_installation(
+    /// The other installation that opened `found` with our application, after this store knew every ticket of its
+    /// predecessor; `None` where it was not another one, or nothing says so. Remembers it.
+    pub(super) async fn installation_of(
         &self,
         found: &KeyedTicket,
-    ) -> Result<bool, ReconcileError> {
+    ) -> Result<Option<InstallationId>, ReconcileError> {
         let ticket = found.ticket.id;
         let continuity = self
             .store
@@ -77,13 +76,13 @@ impl<E: Env> Reconciler<E> {
             || !continuity.value.may_show_a_rival(ticket)
             || !self.rival_checks.admit(now)
         {
-            return Ok(false);
+            return Ok(None);
         }
         let Some(opening) = self.opening_note(ticket).await? else {
-            return Ok(false);
+            return Ok(None);
         };
         if opening.author != NoteAuthor::Halogard {
-            return Ok(false);
+            return Ok(None);
         }
         let prefix = &found.key.key.prefix;
         let mut references = Reference::all_in(&opening.text, prefix);
@@ -93,26 +92,27 @@ impl<E: Env> Reconciler<E> {
             let details = texts.details.iter();
             references.extend(details.flat_map(|text| Reference::all_in(text, prefix)));
         }
-        let same = |it: &Reference| it.key.key == found.key.key;
-        let reference = references.into_iter().find(same);
-        let installation = reference.and_then(|it| it.installation);
+        // Ours stands at the end, after what the alert says. A key that was pasted into the title says nothing.
+        let reference = references
+            .pop()
+            .filter(|it| it.key.key.alert == found.key.key.alert);
+        let Some(installation) = reference.and_then(|it| it.installation) else {
+            return Ok(None);
+        };
         let own = self.identity().await?.id;
-        // A person may have changed the proof in a title of ours.
-        if installation.as_ref() == Some(&own) {
-            return Ok(false);
-        }
         let former = &self.policy().former_installations;
-        let is_former = |id: &InstallationId| former.iter().any(|it| it == id.as_str());
-        if installation.as_ref().is_some_and(is_former) {
-            return Ok(false);
+        let is_former = former.iter().any(|id| id == installation.as_str());
+        // A person may have changed the proof in a title of ours.
+        if installation == own || is_former {
+            return Ok(None);
         }
         let rival = Rival {
-            installation,
+            installation: Some(installation.clone()),
             ticket,
             seen_at: now,
         };
         self.update_continuity(|continuity| continuity.observe_rival(rival.clone(), former))
             .await?;
-        Ok(true)
+        Ok(Some(installation))
     }
 }

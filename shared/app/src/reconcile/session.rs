@@ -1,6 +1,7 @@
 //! A pair under reconciliation: loading it, recording what is done to it, saving it.
 
 use halogard_domain::ids::AlertId;
+use halogard_domain::key::InstallationId;
 use halogard_domain::message::Cause;
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::time::PlanTime;
@@ -41,6 +42,8 @@ pub(super) struct PairSession<'a> {
     pub(super) has_read_alert: bool,
     /// The text of the entry that opened the ticket which may be the pair's, once that was read.
     pub(super) opening_entry: Option<String>,
+    /// The other installation that opened a ticket which carries the key of the pair, once that was found out.
+    pub(super) seen_rival: Option<InstallationId>,
     /// Journal entries that are not saved yet.
     pub(super) journal: Vec<JournalEntry>,
     /// What writes to HaloPSA led to that is not saved yet.
@@ -76,6 +79,7 @@ impl<E: Env> Reconciler<E> {
             asked_at,
             has_read_alert: false,
             opening_entry: None,
+            seen_rival: None,
             journal: Vec::new(),
             results: Vec::new(),
         };
@@ -165,6 +169,14 @@ impl PairSession<'_> {
             cause: self.cause.to_owned(),
             detail,
         });
+    }
+
+    /// Notes that the plan finds steps missing however often they are carried out.
+    pub(super) fn note_unsettled(&mut self, now: Timestamp) {
+        if self.link.unsettled_since.is_none() {
+            self.link.unsettled_since = Some(now);
+            self.record(now, Action::Unsettled, None);
+        }
     }
 
     /// Records a difference that stays: the inspector ran again and still finds the condition.

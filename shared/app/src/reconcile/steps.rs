@@ -58,7 +58,7 @@ impl<E: Env> Reconciler<E> {
                 // A process that stopped after it had written the alert's new priority leaves the same state.
                 session.has_read_alert = true;
                 if let Some(alert) = self.liongard.read(session.link.alert).await? {
-                    session.link.observe_alert(alert);
+                    session.link.observe_current_alert(alert);
                 }
                 Ok(Next::Replan)
             }

@@ -39,6 +39,7 @@ impl Link {
         }
         self.ticket_as_of = self.ticket_as_of.filter(|at| !is_future(*at));
         self.missing = self.missing.filter(|missing| !is_future(missing.since));
+        self.unsettled_since = self.unsettled_since.map(|since| since.believed_at(now));
         if let Some(accepted) = &mut self.accepted
             && is_future(accepted.answered_at)
         {
@@ -69,6 +70,16 @@ impl Link {
         if let Some(missing) = &mut self.missing {
             missing.alert_was_closed |= is_closed;
         }
+    }
+
+    /// Merges what Liongard itself says about the alert: the answer to a read of it. What was known before that is
+    /// older, whatever time it shows.
+    pub fn observe_current_alert(&mut self, alert: Alert) {
+        let is_later = |known: &Alert| alert.observed_at >= known.observed_at;
+        if self.observed_alert.as_ref().is_some_and(is_later) {
+            self.observed_alert = None;
+        }
+        self.observe_alert(alert);
     }
 
     /// Merges a report about the ticket: a webhook, or a row of a list. An older report, or one about

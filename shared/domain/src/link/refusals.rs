@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::{Step, plan};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -99,11 +100,19 @@ impl Link {
         self.refused.retain(|refused| refused.write != write);
     }
 
-    /// Forgets refusals that suppress nothing any more. To be called when no step is missing: the refused
-    /// writes are no longer wanted.
+    /// Forgets refusals that suppress nothing any more. To be called when no step is missing. Without them a refused
+    /// write that is still wanted is a step; if there is none, the writes are no longer wanted: what they were about
+    /// is gone, or is as it was to be.
     pub fn drop_lapsed_refusals(&mut self, policy: &Policy, now: Timestamp) {
         let mut refused = std::mem::take(&mut self.refused);
         refused.retain(|refused| self.is_in_force(refused, policy, now));
-        self.refused = refused;
+        if refused.is_empty() {
+            return;
+        }
+        let (alert, ticket) = (self.observed_alert.as_ref(), self.observed_ticket.as_ref());
+        let steps = plan(self, alert, ticket, policy, now);
+        if steps.iter().any(|step| !matches!(step, Step::SetBase(_))) {
+            self.refused = refused;
+        }
     }
 }

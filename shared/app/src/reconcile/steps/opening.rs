@@ -1,8 +1,9 @@
 //! Opening the ticket: look up an attempt in doubt, open once.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
-use halogard_domain::adoption::{AdoptionVerdict, StoreHistory};
+use halogard_domain::adoption::{AdoptionVerdict, Mismatch, StoreHistory};
 use halogard_domain::link::{
     Base, Claim, Closure, OpeningSnapshot, REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind,
 };
@@ -16,7 +17,7 @@ use crate::env::Env;
 use crate::identity::Identity;
 use crate::outcome::Action;
 use crate::ports::prelude::*;
-use crate::ports::{ErrorCode, PortError, Refusal, SearchWithin, Stored};
+use crate::ports::{ErrorCode, KeyedTicket, PortError, Refusal, SearchWithin, Stored};
 use crate::reconcile::write_batcher::{ClaimedLink, OpenAnswer, OpenOutcome, OpenRequest};
 use crate::reconcile::{PairOutcome, PairSession, ReconcileError, in_doubt};
 use crate::reconciler::Reconciler;
@@ -54,16 +55,14 @@ impl<E: Env> Reconciler<E> {
         let mut is_found = false;
         for candidate in &found {
             // Once one of them is linked, the others are reported.
-            match self
-                .verdict(candidate, StoreHistory::Known, session)
-                .await?
-            {
+            match self.verdict_of_search(candidate, session).await? {
                 AdoptionVerdict::Ours => {
                     if session.link.key.as_ref() == Some(&candidate.key.key) {
                         session.apply(WriteResult::Opened {
                             recurrence: session.link.recurrence,
                             ticket: candidate.ticket.clone(),
                         });
+                        session.link.forget_first_title();
                     } else {
                         let key = candidate.key.key.clone();
                         session.link.adopt(key, &candidate.ticket);
@@ -86,6 +85,8 @@ impl<E: Env> Reconciler<E> {
                 }
                 AdoptionVerdict::NotOurs(why) => {
                     self.report_mismatch(candidate, why, session).await?;
+                    self.share_with_rival(candidate, session).await?;
+                    is_found |= session.link.ticket == Some(candidate.ticket.id);
                 }
                 AdoptionVerdict::Known
                 | AdoptionVerdict::AskAlert
@@ -107,6 +108,28 @@ impl<E: Env> Reconciler<E> {
         }
         self.save(session).await?;
         Ok(Next::Replan)
+    }
+
+    /// Whether `candidate`, which a search found, is the ticket of the pair. Titles are not trusted: where the entry that
+    /// opened it names another alert, it is that one's.
+    async fn verdict_of_search(
+        &self,
+        candidate: &KeyedTicket,
+        session: &mut PairSession<'_>,
+    ) -> Result<AdoptionVerdict, ReconcileError> {
+        let verdict = self
+            .verdict(candidate, StoreHistory::Known, session)
+            .await?;
+        if !matches!(verdict, AdoptionVerdict::Ours | AdoptionVerdict::Moved(_)) {
+            return Ok(verdict);
+        }
+        let asked = BTreeSet::from([session.link.alert]);
+        let other = self
+            .key_of_another(candidate, verdict, &asked, session)
+            .await?;
+        Ok(other.map_or(verdict, |other| {
+            AdoptionVerdict::NotOurs(Mismatch::OfAnotherAlert(other.key.alert))
+        }))
     }
 
     /// The pair was closed on both sides when its link expired: what has changed since is the alert. The

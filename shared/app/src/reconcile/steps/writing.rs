@@ -168,9 +168,9 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Handles the answer to `change`. An answer that does not show what was asked for is a refusal. One
-    /// that shows another status than the plan was made for means that a person was faster: the plan is
-    /// made again.
+    /// Handles the answer to `change`. An answer that shows what was there before is a refusal. One that shows what
+    /// someone else has set since, or another status than the plan was made for, means that a person was faster: the
+    /// plan is made again. So it is after a lost answer, once the ticket was read: a person may have changed it since.
     async fn changed(
         &self,
         answer: Result<Ticket, PortError>,
@@ -182,6 +182,7 @@ impl<E: Env> Reconciler<E> {
         let error = match answer {
             Ok(ticket) => {
                 let contradiction = change.contradicted_by(&ticket);
+                let is_overtaken = change.is_overtaken_by(&ticket);
                 let expected_status = change.status.unwrap_or(change.premise.status);
                 let is_as_planned = ticket.status == expected_status;
                 let members = match write {
@@ -189,9 +190,12 @@ impl<E: Env> Reconciler<E> {
                     _ => None,
                 };
                 if let Some(contradiction) = contradiction {
-                    session.link.observe_current_ticket(ticket);
+                    session.apply(WriteResult::Contradicted(ticket));
                     if let Some(members) = members {
                         session.apply(members);
+                    }
+                    if is_overtaken {
+                        return Ok(Next::Replan);
                     }
                     let error = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaNotDone);
                     return self.refused(write, error.with_message(contradiction), session);
@@ -215,6 +219,9 @@ impl<E: Env> Reconciler<E> {
         let Some(id) = session.link.ticket else {
             return Ok(Next::Replan);
         };
+        if in_doubt(&error) {
+            session.apply(WriteResult::ChangeInDoubt(id));
+        }
         match &error.refusal {
             Some(Refusal::Outdated(ticket)) => {
                 session.link.observe_current_ticket((**ticket).clone());
