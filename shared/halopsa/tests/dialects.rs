@@ -648,6 +648,12 @@ async fn of_many_requests_that_begin_work_sixteen_are_under_way() {
     let answers = futures_util::future::join_all(asked).await;
     assert!(answers.iter().all(Result::is_ok));
     // A refusal of one of them finds no more than these on their way.
-    assert_eq!(harness.budget.most.load(Ordering::SeqCst), 16);
+    assert_eq!(
+        harness
+            .budget
+            .most
+            .load(std::sync::atomic::Ordering::SeqCst),
+        16
+    );
     harness.assert_all_settled();
 }

@@ -201,29 +201,29 @@ fn one_of_each_cause() -> Vec<(Link, WaitingCause)> {
         retry_at: Some(before(600).plus(REFUSAL_RETRY_AFTER)),
         not_carried_out: 0,
     });
-    let mut unsettled = linked(3, "new", 1);
+    let mut unsettled = linked(29, "new", 1);
     unsettled.unsettled_since = Some(before(600));
-    let mut elsewhere = linked(7, "new", 1);
+    let mut elsewhere = linked(6, "new", 1);
     elsewhere.found_elsewhere = true;
-    let mut deleted = linked(8, "new", 1);
+    let mut deleted = linked(7, "new", 1);
     deleted.terminal_reason = Some(TerminalReason::TicketDeleted);
-    let undecided = parked((6, ParkReason::StartUndecided));
-    let mut in_doubt = unlinked(9);
+    let undecided = parked((5, ParkReason::StartUndecided));
+    let mut in_doubt = unlinked(8);
     in_doubt.claim = Claim::in_doubt(before(30));
     vec![
         (stopped, WaitingCause::StoppedOpening),
         (refused, WaitingCause::Refused),
         (unsettled, WaitingCause::Unsettled),
-        (parked((4, ParkReason::Unmapped)), WaitingCause::Unmapped),
+        (parked((3, ParkReason::Unmapped)), WaitingCause::Unmapped),
         (
-            parked((5, ParkReason::NoTemplate)),
+            parked((4, ParkReason::NoTemplate)),
             WaitingCause::NoTemplate,
         ),
         (undecided, WaitingCause::StartUndecided),
         (elsewhere, WaitingCause::FoundElsewhere),
         (deleted, WaitingCause::TicketDeleted),
         (in_doubt, WaitingCause::InDoubt),
-        (linked(10, "new", 9), WaitingCause::ResolvedInPsaOnly),
+        (linked(9, "new", 9), WaitingCause::ResolvedInPsaOnly),
         (linked(99, "closed", 1), WaitingCause::LeftToTechnician),
     ]
 }
