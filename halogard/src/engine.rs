@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use halogard_app::outcome::TaskEnd;
-use halogard_app::ports::{Clock as _, Lane, PortError};
+use halogard_app::ports::{Clock as _, Lane, PortError, ServiceDesk as _};
 use halogard_app::{Env, Reconciler};
 use halogard_domain::{Policy, Timestamp};
 use tokio::sync::Notify;
@@ -282,6 +282,10 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
                     TaskEnd::Skipped => {}
                 }
             }
+            self.shared.metrics.records_set_aside(
+                self.reconciler.alerts_set_aside(),
+                self.reconciler.desk.rows_set_aside(),
+            );
             self.shared
                 .metrics
                 .sync_cycle_ended(self.reconciler.clock.now().since(began));

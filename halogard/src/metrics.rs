@@ -93,6 +93,8 @@ pub struct ProcessMetrics {
     queue_depth: Family<LaneLabels, Gauge>,
     dead_letters: Gauge,
     differences: Family<DifferenceLabels, Gauge>,
+    alerts_set_aside: Gauge,
+    ticket_rows_set_aside: Gauge,
     notifications: Family<KindLabels, Counter>,
     secret_refreshes: Counter,
     last_success: Mutex<BTreeMap<&'static str, Timestamp>>,
@@ -145,6 +147,8 @@ impl Default for ProcessMetrics {
             queue_depth: Family::default(),
             dead_letters: Gauge::default(),
             differences: Family::default(),
+            alerts_set_aside: Gauge::default(),
+            ticket_rows_set_aside: Gauge::default(),
             notifications: Family::default(),
             secret_refreshes: Counter::default(),
             last_success: Mutex::default(),
@@ -225,6 +229,16 @@ impl ProcessMetrics {
             self.differences.clone(),
         );
         registry.register(
+            "alerts_set_aside",
+            "Records of Liongard's newest list that cannot be read; their alerts are not followed",
+            self.alerts_set_aside.clone(),
+        );
+        registry.register(
+            "ticket_rows_set_aside",
+            "Different rows of HaloPSA's lists that could not be read since the start",
+            self.ticket_rows_set_aside.clone(),
+        );
+        registry.register(
             "notifications",
             "Webhooks recorded, by kind",
             self.notifications.clone(),
@@ -282,6 +296,16 @@ impl ProcessMetrics {
             Lag::TicketToInspection(duration) => (&self.ticket_to_inspection, duration),
         };
         histogram.observe(duration.as_secs_f64());
+    }
+
+    /// This many records of Liongard's newest list, and different rows of HaloPSA's lists, could not be read.
+    pub fn records_set_aside(&self, alerts: usize, ticket_rows: usize) {
+        for (gauge, count) in [
+            (&self.alerts_set_aside, alerts),
+            (&self.ticket_rows_set_aside, ticket_rows),
+        ] {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// A sync cycle took `duration`.

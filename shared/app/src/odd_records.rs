@@ -1,6 +1,7 @@
 //! Records of a vendor's list that cannot be read: set aside, counted, and named once.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tracing::warn;
@@ -14,6 +15,7 @@ const NAMED_MAX: usize = 200;
 pub struct OddRecords {
     list: &'static str,
     named: Mutex<BTreeSet<String>>,
+    in_newest_list: AtomicUsize,
 }
 
 impl OddRecords {
@@ -23,7 +25,26 @@ impl OddRecords {
         Self {
             list,
             named: Mutex::new(BTreeSet::new()),
+            in_newest_list: AtomicUsize::new(0),
         }
+    }
+
+    /// How many different records were named.
+    #[must_use]
+    pub fn named_count(&self) -> usize {
+        let named = self.named.lock();
+        named.unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// How many the newest list has that was read to its end.
+    #[must_use]
+    pub fn in_newest_list(&self) -> usize {
+        self.in_newest_list.load(Ordering::Relaxed)
+    }
+
+    /// A list was read to its end, and had this many.
+    pub fn list_ended(&self, count: usize) {
+        self.in_newest_list.store(count, Ordering::Relaxed);
     }
 
     /// Names those of `places` that have not been named yet: each says which record it is, where in it and

@@ -236,6 +236,7 @@ impl<E: Env> Reconciler<E> {
                 held_since = arrived_at;
             }
         }
+        self.odd_alerts.list_ended(report.unreadable);
         guard_against_shrinking(listed.len(), values)?;
         if let Some(first) = first {
             self.note_undecided(first.undecided).await?;

@@ -126,6 +126,11 @@ impl<E: Env> Reconciler<E> {
         self.policy.read().unwrap_or_else(PoisonError::into_inner).1
     }
 
+    /// How many records of Liongard's newest list could not be read: their alerts are not followed meanwhile.
+    pub fn alerts_set_aside(&self) -> usize {
+        self.odd_alerts.in_newest_list()
+    }
+
     /// Replaces the policy. Reconciliations in progress finish under the old one.
     pub fn set_policy(&self, policy: Policy) {
         self.store.set_retention(policy.retention);

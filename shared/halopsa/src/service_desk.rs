@@ -294,6 +294,10 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
         self.client.both_clocks().theirs
     }
 
+    fn rows_set_aside(&self) -> usize {
+        self.odd_records.named_count()
+    }
+
     async fn changed_since(&self, since: Timestamp) -> Result<Changes, PortError> {
         self.first_page_of_changes(since).await
     }

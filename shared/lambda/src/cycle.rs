@@ -87,6 +87,11 @@ pub async fn run<P: Platform>(
     let mut calls = InvocationMetrics::default();
     calls.take_calls(&invocation.calls);
     let metrics = resources.with_budget(cycle.log(calls.metrics(function)));
+    let set_aside = u64::try_from(reconciler.alerts_set_aside()).unwrap_or(u64::MAX);
+    let metrics = match set_aside {
+        0 => metrics,
+        count => metrics.count("AlertsSetAside", count),
+    };
     crate::telemetry::print(&metrics, resources.clock.now());
     Ok(Some(cycle))
 }

@@ -347,7 +347,8 @@ fn every_alarm_notifies_its_topic_and_treats_missing_data_as_intended() {
                 ("AWS/Lambda", _)
                 | (
                     "Halogard",
-                    "Differences"
+                    "AlertsSetAside"
+                    | "Differences"
                     | "InDoubt"
                     | "NotConfigured"
                     | "RotationFailed"

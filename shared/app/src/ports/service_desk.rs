@@ -103,6 +103,11 @@ pub trait ServiceDesk: Send + Sync {
     /// What the service desk's own clock shows now, by its last answer; `None` where it does not say.
     fn desk_time(&self) -> Option<Timestamp>;
 
+    /// How many different rows of lists this process could not read and set aside.
+    fn rows_set_aside(&self) -> usize {
+        0
+    }
+
     /// Tickets that changed at or after `since`: all of them if they fit into one answer, otherwise some of
     /// them and the range that remains. Tickets outside that range changed later. Safe to repeat.
     fn changed_since(
