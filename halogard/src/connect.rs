@@ -103,9 +103,20 @@ pub fn budget<C: SleepClock>(store: &Store<C>, limit: Limit, clock: C) -> Patien
 }
 
 /// The same budget for many requests that no one waits for: they leave what is reserved to other work, and wait for
-/// each permit.
-pub fn bulk_budget<C: SleepClock>(store: &Store<C>, limit: Limit, clock: C) -> RealBudget<C> {
+/// each permit, until `switch` stops the process.
+pub fn bulk_budget<C: SleepClock>(
+    store: &Store<C>,
+    limit: Limit,
+    clock: C,
+    switch: &StopSwitch,
+) -> RealBudget<C> {
     let shared = SharedBudget::new(store.clone(), limit, clock.clone());
     let shared = shared.with_priority(Priority::Bulk);
-    WaitingBudget::new(shared, clock.clone(), Sleeper(clock), PERMIT_PATIENCE)
+    let patient = WaitingBudget::new(
+        shared,
+        clock.clone(),
+        Sleeper(clock.clone()),
+        PERMIT_PATIENCE,
+    );
+    StoppableBudget::new(patient, clock, switch.clone())
 }

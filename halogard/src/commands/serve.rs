@@ -150,7 +150,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         &(&settings).into(),
         Some(keys.clone()),
         Arc::new(store.clone()),
-        connect::bulk_budget(&store, settings.limit, SystemClock),
+        connect::bulk_budget(&store, settings.limit, SystemClock, &shared.stop),
         &SystemClock,
         Arc::clone(&shared.metrics) as Arc<dyn CallObserver>,
     )?;
