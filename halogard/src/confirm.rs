@@ -2,11 +2,12 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use anyhow::bail;
 use clap::Args;
 use halogard_domain::audit::digest_of;
 use halogard_operations::audit::Operator;
 use halogard_runtime::settings;
+
+use crate::failure::{FailureKind, Refused};
 
 /// Whether and why a command may change something.
 #[derive(Clone, Debug, Args)]
@@ -37,7 +38,9 @@ pub fn confirm(options: &ChangeOptions, question: &str) -> anyhow::Result<bool> 
         return Ok(true);
     }
     if !io::stdin().is_terminal() {
-        bail!("{question} Aborted. Pass --yes to run without confirmation");
+        let message = format!("{question} Aborted, as there is no terminal");
+        let remedy = "pass --yes to run without confirmation";
+        return Err(Refused::new(FailureKind::ConfirmationNeeded, message, remedy).into());
     }
     write!(io::stderr(), "{question} [y/N] ")?;
     io::stderr().flush()?;

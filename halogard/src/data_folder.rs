@@ -37,12 +37,30 @@ pub fn open_or_create_store(folder: &Path) -> anyhow::Result<Store<SystemClock>>
     )?)
 }
 
+/// Opens the store in `folder` for a command that only reads and may come before the first `serve`: where there is
+/// none, an empty one in memory takes its place, and nothing is created.
+pub fn open_or_imagine_store(folder: &Path) -> anyhow::Result<Store<SystemClock>> {
+    match not_there(&folder.join(STORE_FILE)) {
+        Some(OpenError::NoStore { .. }) => Ok(Store::in_memory(StoreKey::draw()?, SystemClock)?),
+        Some(error) => Err(error.into()),
+        None => open_existing_store(folder),
+    }
+}
+
+/// Why there is no store in the file `path`; `None` where there is one.
+fn not_there(path: &Path) -> Option<OpenError> {
+    match path.try_exists() {
+        Ok(true) => None,
+        _ => Some(halogard_sqlite::not_there(path)),
+    }
+}
+
 /// Opens the store in `folder` for a command, beside a running `serve` or without one.
 pub fn open_existing_store(folder: &Path) -> anyhow::Result<Store<SystemClock>> {
     let path = folder.join(STORE_FILE);
-    if !path.exists() {
-        // Before a key is made for a store that does not exist.
-        return Err(OpenError::NoStore { path }.into());
+    // Before a key is made for a store that does not exist.
+    if let Some(error) = not_there(&path) {
+        return Err(error.into());
     }
     let key = store_key(folder)?;
     Ok(Store::open_existing(&path, key, SystemClock)?)

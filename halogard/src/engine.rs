@@ -126,6 +126,7 @@ impl<E: Env<Clock: SleepClock>> Engine<E> {
             shared: engine.shared.clone(),
             work: Arc::clone(work),
             lanes,
+            rests: BTreeMap::new(),
         };
         let signal = engine.shared.work_signal.clone();
         let tickets = [Lane::Urgent, Lane::Bulk].as_slice();
@@ -208,6 +209,8 @@ struct Worker<E: Env> {
     /// What wakes this loop.
     work: Arc<Notify>,
     lanes: &'static [Lane],
+    /// Until when nothing can be done in a lane: its requests get no permit, or are refused.
+    rests: BTreeMap<Lane, Timestamp>,
 }
 
 impl<E: Env<Clock: SleepClock>> Worker<E> {
@@ -235,10 +238,16 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
         }
     }
 
-    /// Processes messages of the first lane that has one.
-    async fn work_one(&self) -> Result<Next, PortError> {
-        for lane in self.lanes {
+    /// Processes messages of the first lane that has one. A lane that rests keeps those after it from the permits that
+    /// it waits for, and none before it: what a person waits for does not wait for bulk work.
+    async fn work_one(&mut self) -> Result<Next, PortError> {
+        for (place, lane) in self.lanes.iter().enumerate() {
             let began = self.reconciler.clock.now();
+            match self.rests.get(lane) {
+                Some(until) if *until > began && place == 0 => return Ok(Next::Rest(*until)),
+                Some(until) if *until > began => return Ok(Next::Idle),
+                _ => self.rests.remove(lane),
+            };
             let worked = self.reconciler.process_next(*lane).await?;
             if worked.is_empty() {
                 continue;
@@ -257,7 +266,8 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
                 self.shared.work_signal.notify();
             }
             let pause_until = worked.iter().filter_map(|worked| worked.pause_until).max();
-            return Ok(pause_until.map_or(Next::AtOnce, Next::Rest));
+            self.rests.extend(pause_until.map(|until| (*lane, until)));
+            return Ok(Next::AtOnce);
         }
         Ok(Next::Idle)
     }
@@ -326,6 +336,8 @@ enum Next {
 mod tests {
     use std::error::Error as _;
 
+    use halogard_app::ports::{WorkQueue as _, WorkSink as _};
+    use halogard_domain::message::Message;
     use halogard_domain::policy::Mode;
     use halogard_runtime::SystemClock;
     use halogard_runtime::settings::{self, SettingValues, Settings};
@@ -369,6 +381,47 @@ mod tests {
         )
         .unwrap()
         .reconciler
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_rests_keeps_no_more_urgent_lane_from_its_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let reconciler = reconciler(folder.path());
+        let (store, clock) = (reconciler.store.clone(), reconciler.clock.clone());
+        let until = clock.now().plus(Duration::from_secs(3600));
+        let mut worker = Worker {
+            name: "the tickets loop",
+            reconciler: Arc::new(reconciler),
+            shared: EngineShared::default(),
+            work: Arc::default(),
+            stopped: watch::channel(false).1,
+            lanes: &[Lane::Urgent, Lane::Bulk],
+            rests: BTreeMap::new(),
+        };
+        let note = |kind: &str| Message::keep_webhook_sample(kind.to_owned(), String::new());
+        for (resting, urgent_left, bulk_left) in [
+            (Some(Lane::Bulk), 0, 1),
+            (Some(Lane::Urgent), 1, 1),
+            (None, 0, 0),
+        ] {
+            worker.rests = resting.map(|lane| (lane, until)).into_iter().collect();
+            for lane in [Lane::Urgent, Lane::Bulk] {
+                store.send(lane, &[note("a").into()]).await.unwrap();
+            }
+            for _ in 0..3 {
+                worker.work_one().await.unwrap();
+            }
+            let left = |lane| store.depth(lane);
+            let depths = (
+                left(Lane::Urgent).await.unwrap(),
+                left(Lane::Bulk).await.unwrap(),
+            );
+            assert_eq!(depths, (urgent_left, bulk_left), "{resting:?}");
+            worker.rests.clear();
+            for _ in 0..4 {
+                worker.work_one().await.unwrap();
+            }
+        }
     }
 
     #[tokio::test]

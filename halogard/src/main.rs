@@ -15,6 +15,7 @@ mod connect;
 mod data_folder;
 mod dialect_table;
 mod engine;
+mod failure;
 #[cfg(test)]
 mod golden;
 mod health;
@@ -31,6 +32,7 @@ mod stored_credentials;
 mod supervisor;
 mod written_file;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -38,11 +40,16 @@ use halogard_runtime::telemetry::{self, LogFormat};
 
 use cli::{Cli, Command};
 
-/// The exit code when something is wrong; usage errors are 2, from the argument parser.
+/// The exit code when something is wrong; usage errors are 2.
 const PROBLEM: u8 = 1;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let as_json = failure::asks_for_json(&arguments);
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return failure::say_usage(&error, as_json),
+    };
     let format = if cli.log_json {
         output::log_as_json();
         LogFormat::Json
@@ -59,10 +66,7 @@ fn main() -> ExitCode {
     }
     let code = match run(cli.command) {
         Ok(code) => code,
-        Err(error) => {
-            output::problem(&format!("{error:#}"));
-            ExitCode::from(PROBLEM)
-        }
+        Err(error) => failure::say(&error, as_json),
     };
     if output::has_failed() {
         ExitCode::from(PROBLEM)

@@ -108,12 +108,17 @@ pub struct WebhookTarget {
     pub is_public: bool,
 }
 
+/// How long each request of an examination waits for its permit.
+const SHARE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// What a command does on a machine without a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingStore {
     /// The store has nothing to answer from.
     Refused,
-    /// The command comes before the first `serve`, and needs only its request budget and credentials.
+    /// The command comes before the first `serve` and only reads: an empty store in memory takes its place.
+    Imagined,
+    /// The command comes before the first `serve`, and stores something.
     Created,
 }
 
@@ -164,6 +169,7 @@ impl MachineStore {
         let (serve, _) = settings::read::<ServeSettings>(&environment)?;
         let store = match missing {
             MissingStore::Refused => data_folder::open_existing_store(&serve.data_dir),
+            MissingStore::Imagined => data_folder::open_or_imagine_store(&serve.data_dir),
             MissingStore::Created => data_folder::open_or_create_store(&serve.data_dir),
         };
         let store = match (store, &config) {
@@ -428,17 +434,20 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
     /// Both vendors, under the request budget that the workers share.
     pub async fn vendors(&self) -> anyhow::Result<OperatorVendors<S>> {
         // Metrics are those of the workers.
-        self.vendors_observed(Arc::new(CallDurations::default()))
-            .await
+        let calls = Arc::new(CallDurations::default());
+        let (settings, patience) = (self.vendor_settings().await?, OperatorBudget::<S>::MAX_WAIT);
+        let vendors = self.build_vendors(&settings, calls, Priority::Normal, patience)?;
+        Ok(saying_corrections(vendors))
     }
 
-    /// The same; `calls` is informed of every call.
-    pub async fn vendors_observed(
+    /// Both vendors for an examination beside the workers: spread evenly, in the part of the request budget that bulk
+    /// work may use, and with little patience. `calls` is informed of every call.
+    pub async fn vendors_in_share(
         &self,
         calls: Arc<dyn CallObserver>,
     ) -> anyhow::Result<OperatorVendors<S>> {
-        let (settings, patience) = (self.vendor_settings().await?, OperatorBudget::<S>::MAX_WAIT);
-        let vendors = self.build_vendors(&settings, calls, Priority::Normal, patience)?;
+        let settings = self.vendor_settings().await?;
+        let vendors = self.build_vendors(&settings, calls, Priority::Bulk, SHARE_PATIENCE)?;
         Ok(saying_corrections(vendors))
     }
 

@@ -11,7 +11,7 @@ use crate::output;
 
 /// The version of the JSON answers. It grows when a field is removed or changes its meaning; a new field
 /// leaves it as it is.
-const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 1;
 
 /// The narrowest width that text is fitted to.
 const WIDTH_MIN: u16 = 40;

@@ -342,9 +342,15 @@ fn a_config_is_planned_applied_and_undone_on_one_machine() {
     assert!(repeated.stdout.contains("in force already"), "{repeated:?}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), changed);
 
-    for _ in 0..2 {
+    for said in ["applied as version 3", "goes no further back"] {
         let undone = bench.operate("config undo --yes");
         assert_eq!(undone.status.code(), Some(0), "{undone:?}");
+        assert!(
+            [&undone.stdout, &undone.stderr]
+                .iter()
+                .any(|it| it.contains(said)),
+            "{undone:?}"
+        );
         assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
     }
     assert_eq!(

@@ -109,3 +109,55 @@ fn a_key_that_ends_soon_and_an_address_that_nothing_answers_at_are_named() {
     let address = said("halogard.public_url.reachable");
     assert!(address.contains("127.0.0.1 cannot be reached"), "{address}");
 }
+
+#[test]
+fn one_vendor_that_is_away_leaves_the_checks_of_the_other() {
+    // Nothing listens on the first port.
+    const NOWHERE: &str = "http://127.0.0.1:1";
+    for (setting, away, there) in [
+        (
+            "HALOPSA_RESOURCE_URL",
+            "halopsa.credential",
+            "liongard.credential",
+        ),
+        (
+            "LIONGARD_URL",
+            "liongard.credential",
+            "halopsa.ticket_type.usable",
+        ),
+    ] {
+        let mut bench = Bench::new();
+        bench.set(setting, NOWHERE);
+        if setting == "HALOPSA_RESOURCE_URL" {
+            bench.set("HALOPSA_AUTH_URL", NOWHERE);
+        }
+        let answer = bench.ask("doctor");
+        let level = |id: &str| {
+            let mut findings = answer["findings"].as_array().unwrap().iter();
+            let found = findings.find(|it| it["id"] == id).unwrap();
+            found["level"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(level(away), "problem", "{setting}: {answer}");
+        assert_eq!(level(there), "ok", "{setting}: {answer}");
+        assert_eq!(answer["problems"], 1, "{setting}: {answer}");
+    }
+}
+
+#[test]
+fn a_budget_that_is_spent_is_the_reason_and_no_missing_right() {
+    let mut bench = Bench::new();
+    bench.serve().process.kill();
+    bench.set("HALOPSA_WINDOW_REQUESTS_MAX", "12");
+    let answer = bench.ask("doctor");
+    assert_eq!(answer["problems"], 0, "{answer}");
+    let unknown = of_level(&answer, "cannot_tell");
+    let of_budget: Vec<_> = unknown
+        .iter()
+        .filter(|it| it["thing"].as_str().unwrap().contains("request budget"))
+        .collect();
+    assert!(of_budget.len() > 3, "{answer}");
+    for found in of_budget {
+        let remedy = found["fix"].as_str().unwrap();
+        assert!(remedy.contains("run doctor again"), "{found}");
+    }
+}

@@ -311,7 +311,8 @@ fn every_answer_fits_the_width_that_is_named() {
         1,
         "a mandatory field is missing: which one is not known",
     );
-    bench.operate("snooze 1 --until 2h --reason tests");
+    let snoozed = bench.operate(&format!("snooze {alert} --until 2h --reason tests"));
+    assert_code(&snoozed, 0);
     for command in [
         "status",
         "status waiting",
@@ -614,4 +615,215 @@ fn notices_are_tried_by_a_ticket_and_a_chat_and_an_inspection_is_requested() {
     });
     let commands = bench.operate("audit list");
     assert!(commands.stdout.contains("inspect"), "{commands:?}");
+}
+
+/// The error of an answer, as every command prints it with `--json`.
+#[track_caller]
+fn error_of(ended: &Ended) -> Value {
+    let answer: Value =
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+    assert_eq!(answer["format_version"], 1, "{ended:?}");
+    let error = answer["error"].clone();
+    assert!(!error["message"].as_str().unwrap().is_empty(), "{ended:?}");
+    assert_eq!(
+        error["exit_code"].as_i64(),
+        ended.status.code().map(i64::from),
+        "{ended:?}"
+    );
+    error
+}
+
+#[test]
+fn a_name_that_no_record_has_is_an_error_that_names_it_and_nothing_is_done() {
+    let bench = Bench::new();
+    let serve = bench.serve();
+    let alert = bench.sim.raise(8801, "Stale Accounts");
+    wait_in_sync(&bench, 1);
+    serve.process.kill();
+    dead_letter(&bench, 1, "planted");
+    let commands = [
+        ("resync 99999999", "99999999"),
+        ("resync #99999999", "99999999"),
+        ("resync --customer 9999 --yes", "9999"),
+        ("resync --customer Nowhere --yes", "Nowhere"),
+        ("replay 99999999", "99999999"),
+        ("snooze 99999999 --until 2h --reason tests", "99999999"),
+        ("resume 99999999", "99999999"),
+        ("unlink 99999999 --yes", "99999999"),
+        ("link 99999999 #1", "99999999"),
+        ("pause --customer 9999", "9999"),
+        ("pause --customer Nowhere", "Nowhere"),
+        ("resume --customer 9999", "9999"),
+        ("dlq show 999", "999"),
+        ("dlq redrive 998 999 --yes", "998, 999"),
+        ("dlq drop 999 --yes", "999"),
+        ("doctor --only halopsa.agnt", "halopsa.agent"),
+        ("config show --version 99", "99"),
+        ("config undo --to 99 --yes", "99"),
+    ];
+    for (command, name) in commands {
+        let ended = bench.operate(command);
+        assert_code(&ended, 1);
+        assert!(ended.stderr.contains(name), "{command}: {ended:?}");
+        let error = error_of(&bench.operate(&format!("{command} --json")));
+        assert_eq!(error["kind"], "unknown_id", "{command}: {error}");
+        let said = format!("{} {}", error["message"], error["remedy"]);
+        assert!(said.contains(name), "{command}: {error}");
+    }
+    println!("{} commands name what is not known", commands.len());
+    assert_eq!(bench.ask("audit list")["entries"], Value::Array(Vec::new()));
+    assert_eq!(bench.ask("status")["paused"], Value::Array(Vec::new()));
+
+    // What is known is done, and the rest is named.
+    let known = bench.ask("dlq list")["letters"][0]["id"].clone();
+    let dropped = bench.operate(&format!("dlq drop {} 999 --yes", known.as_str().unwrap()));
+    assert_code(&dropped, 1);
+    assert!(dropped.stdout.contains("no dead letter 999"), "{dropped:?}");
+    assert_eq!(bench.ask("dlq list")["total"], 0);
+    // A customer that only the config names may be paused before its first alert.
+    for command in [
+        "pause --customer 8802 --reason tests".to_owned(),
+        format!("snooze {alert} --until 2h --reason tests"),
+        format!("resume {alert}"),
+        "resume --customer 8802".to_owned(),
+    ] {
+        assert_code(&bench.operate(&command), 0);
+    }
+}
+
+#[test]
+fn every_command_fails_in_one_form_with_json() {
+    let mut bench = Bench::new();
+    let failures = [
+        // Before there is a store.
+        ("status", "store"),
+        ("explain 7586", "store"),
+        ("dlq list", "store"),
+        ("resync 7586", "store"),
+        ("verify", "store"),
+        ("audit list", "store"),
+        ("webhook url", "store"),
+        // What cannot be read.
+        ("resync", "usage"),
+        ("status --no-such-option", "usage"),
+        ("nonsense", "usage"),
+        ("serve --json", "usage"),
+        ("config plan missing.toml", "invalid_file"),
+        ("config test missing.json", "failed"),
+        ("map --from missing.csv", "failed"),
+        ("route --alert nothing.json", "failed"),
+        ("webhook url --stack none", "failed"),
+    ];
+    for (command, kind) in failures {
+        let ended = bench.operate(&format!("{command} --json"));
+        let error = error_of(&ended);
+        assert_eq!(error["kind"], kind, "{command}: {error}");
+        let expected = if kind == "usage" { 2 } else { 1 };
+        assert_code(&ended, expected);
+    }
+    println!("{} failures as JSON", failures.len());
+    // A vendor that refuses.
+    bench.set("HALOPSA_CLIENT_SECRET", "another");
+    let error = error_of(&bench.operate("map --json"));
+    assert_eq!(error["kind"], "port", "{error}");
+    assert!(!error["code"].as_str().unwrap().is_empty(), "{error}");
+    assert!(
+        error["remedy"]
+            .as_str()
+            .unwrap()
+            .contains("HALOPSA_CLIENT_ID"),
+        "{error}"
+    );
+    let shown = bench.operate("map");
+    assert!(shown.stderr.contains("fix: "), "{shown:?}");
+}
+
+#[test]
+fn commands_that_read_leave_no_data_folder_behind() {
+    let bench = Bench::new();
+    std::fs::write(
+        bench.path("alert.json"),
+        r#"{"environment": 8801, "rule": "Stale", "priority": "High"}"#,
+    )
+    .unwrap();
+    for command in [
+        "doctor",
+        "map",
+        "config plan",
+        "config check",
+        "route --alert alert.json",
+        "serve --check --json",
+        "serve --dry-run --json",
+        "status",
+    ] {
+        bench.operate(command);
+        assert!(!bench.path("data").exists(), "{command}");
+    }
+    let checked = bench.ask("serve --check");
+    assert_eq!(checked["problems"], 0, "{checked}");
+    let findings = checked["findings"].as_array().unwrap();
+    assert!(
+        findings
+            .iter()
+            .any(|it| it["id"] == "halopsa.agent.enabled")
+    );
+}
+
+#[test]
+fn a_store_that_cannot_be_reached_is_named_with_what_to_do() {
+    let mut bench = Bench::new();
+    // A file in the place of the folder, as a path that this user may not enter.
+    std::fs::write(bench.path("no-folder"), "").unwrap();
+    bench.set("HALOGARD_DATA_DIR", "no-folder");
+    for command in ["status", "dlq list", "map"] {
+        let ended = bench.operate(command);
+        assert_code(&ended, 1);
+        assert!(
+            ended
+                .stderr
+                .contains("no-folder/halogard.db cannot be made or opened"),
+            "{command}: {ended:?}"
+        );
+        assert!(
+            ended.stderr.contains("HALOGARD_DATA_DIR"),
+            "{command}: {ended:?}"
+        );
+    }
+}
+
+#[test]
+fn work_that_is_queued_already_is_not_queued_again() {
+    let bench = Bench::new();
+    let serve = bench.serve();
+    for customer in [8801, 8802, 8803] {
+        bench.sim.raise(customer, "Stale Accounts");
+    }
+    wait_in_sync(&bench, 3);
+    serve.process.kill();
+    let depth = || {
+        let status = bench.ask("status");
+        let queues = status["queues"].as_array().unwrap().iter();
+        queues.filter_map(|it| it["depth"].as_u64()).sum::<u64>()
+    };
+    let before = depth();
+    let first = bench.ask("resync --all --yes");
+    assert_eq!(
+        (&first["pairs"], &first["queued_before"]),
+        (&3.into(), &0.into()),
+        "{first}"
+    );
+    let queued = depth();
+    assert!(queued > before, "{queued}");
+    for command in ["resync --all --yes", "resync --customer 8801 --yes"] {
+        let again = bench.ask(command);
+        assert_eq!(again["pairs"], 0, "{command}: {again}");
+        assert_ne!(again["queued_before"], 0, "{command}: {again}");
+    }
+    assert_eq!(depth(), queued);
+    // Once it is done, it may be asked for again.
+    let serve = bench.serve();
+    wait_in_sync(&bench, 3);
+    serve.process.kill();
+    let later = bench.ask("resync --all --yes");
+    assert_eq!(later["pairs"], 3, "{later}");
 }

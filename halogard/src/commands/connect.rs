@@ -129,7 +129,10 @@ pub async fn run(options: &ConnectOptions) -> anyhow::Result<ExitCode> {
     let command = Connect(options);
     let answer = Box::pin(opened_store::run_where(
         &options.store,
-        MissingStore::Created,
+        match options.test_only {
+            true => MissingStore::Imagined,
+            false => MissingStore::Created,
+        },
         command,
     ))
     .await?;

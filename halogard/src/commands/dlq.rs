@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 use halogard_app::Store;
 use halogard_app::ports::{Clock as _, Lane};
@@ -14,6 +13,7 @@ use halogard_operations::moment::{Direction, read_time};
 use halogard_runtime::SystemClock;
 
 use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::failure::Refused;
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage, ago};
@@ -119,7 +119,10 @@ async fn change(options: &DlqChange, action: DeadLetterAction) -> anyhow::Result
         return Ok(ExitCode::SUCCESS);
     };
     page::print(&answer, options.store.json, write_done)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(match answer.unknown.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 /// Which dead letters the options mean.
@@ -166,7 +169,7 @@ impl StoreCommand for ShowLetter<'_> {
     ) -> anyhow::Result<DeadLetterDetail> {
         match dead_letters::show(&opened.store, self.0).await? {
             Some(detail) => Ok(detail),
-            None => bail!("no dead letter {}; `halogard dlq list` lists them", self.0),
+            None => Err(no_letters(&[self.0.to_owned()]).into()),
         }
     }
 }
@@ -188,6 +191,9 @@ impl StoreCommand for ChangeLetters<'_> {
         let (store, now) = (&opened.store, SystemClock.now());
         let plan = dead_letters::list(store, &self.filter, now).await?;
         let count = plan.letters.len();
+        if count == 0 && !plan.unknown.is_empty() {
+            return Err(no_letters(&plan.unknown).into());
+        }
         let (verb, command) = match self.action {
             DeadLetterAction::Redrive => ("Process again", "dlq redrive"),
             DeadLetterAction::Drop => ("Delete", "dlq drop"),
@@ -210,6 +216,14 @@ impl StoreCommand for ChangeLetters<'_> {
         }
         Ok(Some(done))
     }
+}
+
+/// Why nothing is done with dead letters that are not there.
+fn no_letters(ids: &[String]) -> Refused {
+    Refused::unknown(
+        format!("there is no dead letter {}", ids.join(", ")),
+        "`halogard dlq list` lists them; one that was processed or deleted is gone",
+    )
 }
 
 /// The first of many names, and how many more there are.
@@ -286,4 +300,8 @@ pub fn write_done(done: &DeadLettersDone, page: &mut TextPage) {
         format!("{verb}: {} dead letters{gone}", done.done),
         Mood::Good,
     ));
+    if !done.unknown.is_empty() {
+        let text = format!("there is no dead letter {}", done.unknown.join(", "));
+        page.line(Cell::new(text, Mood::Bad));
+    }
 }

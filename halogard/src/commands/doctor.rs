@@ -21,6 +21,7 @@ use serde::Serialize;
 
 use crate::commands::serve::wrong_clock;
 use crate::dialect_table;
+use crate::failure::Refused;
 use crate::metrics::ProcessMetrics;
 use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
@@ -42,7 +43,7 @@ pub struct DoctorOptions {
 
 /// What is printed.
 #[derive(Serialize)]
-struct DoctorAnswer {
+pub struct DoctorAnswer {
     #[serde(flatten)]
     report: DoctorReport,
     /// How many problems there are.
@@ -53,11 +54,38 @@ struct DoctorAnswer {
     dialect: Option<DialectReport>,
 }
 
+impl DoctorAnswer {
+    /// The answer that shows `report`, and its sums.
+    pub fn of(report: DoctorReport, dialect: Option<DialectReport>) -> Self {
+        Self {
+            problems: report.count(Level::Problem),
+            warnings: report.count(Level::Warning),
+            report,
+            dialect,
+        }
+    }
+
+    /// 1 where there is a problem.
+    pub const fn exit_code(&self) -> ExitCode {
+        match self.problems {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
 /// Runs the command.
 pub async fn run(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
     if options.print_permissions {
         output::result(permissions_document().trim_end());
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(group) = &options.only
+        && let Some(near) = DoctorReport::near_groups(group)
+    {
+        let remedy = format!("did you mean one of: {}?", near.join(", "));
+        let message = format!("there is no check and no group of checks {group:?}");
+        return Err(Refused::unknown(message, remedy).into());
     }
     let mut first = DoctorReport::default();
     let policy = match &options.store.stack {
@@ -68,7 +96,7 @@ pub async fn run(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
         policy,
         report: first.clone(),
     };
-    let missing = MissingStore::Created;
+    let missing = MissingStore::Imagined;
     let (mut report, dialect) = match opened_store::run_where(&options.store, missing, examined)
         .await
     {
@@ -86,20 +114,12 @@ pub async fn run(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
     if let Some(group) = &options.only {
         report = report.only(group);
     }
-    let answer = DoctorAnswer {
-        problems: report.count(Level::Problem),
-        warnings: report.count(Level::Warning),
-        report,
-        dialect,
-    };
+    let answer = DoctorAnswer::of(report, dialect);
     page::print(&answer, options.store.json, write_page)?;
     if let Some(dialect) = answer.dialect.as_ref().filter(|_| !options.store.json) {
         dialect_table::print(dialect);
     }
-    Ok(match answer.problems {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    })
+    Ok(answer.exit_code())
 }
 
 /// The policy of this machine's config file; a problem where there is none.
@@ -156,7 +176,7 @@ pub async fn examine<S: Store + Clone + 'static>(
         None => opened.configured_policy().await.ok(),
     };
     let calls = Arc::new(ProcessMetrics::default());
-    let vendors = match opened.vendors_observed(Arc::clone(&calls) as _).await {
+    let vendors = match opened.vendors_in_share(Arc::clone(&calls) as _).await {
         Ok(vendors) => vendors,
         Err(error) => {
             report.problem(

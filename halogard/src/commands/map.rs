@@ -105,7 +105,11 @@ pub async fn run(options: &MapOptions) -> anyhow::Result<ExitCode> {
         name: options.name.as_deref().map(Pattern::new),
     };
     let lists = ReadLists { selection };
-    let missing = MissingStore::Created;
+    let missing = match options.write {
+        // What is written is recorded in its audit.
+        true => MissingStore::Created,
+        false => MissingStore::Imagined,
+    };
     let read = opened_store::run_where(&options.store, missing, lists).await?;
     if let Some(file) = &options.csv {
         return write_csv(file, &read.map);
@@ -115,7 +119,12 @@ pub async fn run(options: &MapOptions) -> anyhow::Result<ExitCode> {
         (Some(file), _) => {
             let text = std::fs::read_to_string(file)
                 .with_context(|| format!("{} cannot be read", file.display()))?;
-            map::read_sheet(&text, &read.policy, &defaults)?
+            map::read_sheet(
+                &text,
+                &read.policy,
+                &read.map.known(&read.policy),
+                &defaults,
+            )?
         }
         (None, Some(score)) => map::accepted(&read.map, score, &defaults),
         (None, None) => CustomerEntries::default(),

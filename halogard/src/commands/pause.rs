@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_domain::Timestamp;
-use halogard_domain::ids::AlertId;
+use halogard_domain::ids::{AlertId, EnvironmentId};
 use halogard_domain::pause::{Pause, PauseScope};
 use halogard_domain::vendor::Vendor;
 use halogard_operations::audit::{self, AuditedAnswer};
@@ -20,6 +20,7 @@ use halogard_runtime::SystemClock;
 
 use super::status::pause_row;
 use crate::confirm::{ChangeOptions, confirm, operator, read_reason};
+use crate::failure::Refused;
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
@@ -185,35 +186,75 @@ enum NamedScope<'a> {
 
 impl NamedScope<'_> {
     /// What that is for the workers.
-    async fn scope(self, store: &impl Store) -> anyhow::Result<PauseScope> {
-        let target = match self {
-            Self::Alert(name) => return Ok(PauseScope::Alert(one_alert(store, name).await?)),
-            Self::Target(target) => target,
+    async fn scope<S: Store + Clone + 'static>(
+        self,
+        opened: &OpenedStore<S>,
+    ) -> anyhow::Result<PauseScope> {
+        Ok(match self {
+            Self::Alert(name) => PauseScope::Alert(one_alert(&opened.store, name).await?),
+            Self::Target(target) => match &target.customer {
+                Some(customer) => PauseScope::Customer(customer_of(opened, customer).await?),
+                None => target.vendor.map_or(PauseScope::All, PauseScope::Vendor),
+            },
+        })
+    }
+
+    /// The scope of a pause that is in force, by the id that it names: its record may be gone by now.
+    async fn paused_scope(self, store: &impl Store) -> anyhow::Result<Option<PauseScope>> {
+        let scope = match self {
+            Self::Alert(name) => match name.parse()? {
+                Subject::Alert(alert) => Some(PauseScope::Alert(alert)),
+                Subject::Ticket(_) | Subject::Number(_) => None,
+            },
+            Self::Target(target) => {
+                let customer = target.customer.as_deref().unwrap_or_default();
+                customer.trim().parse().ok().map(PauseScope::Customer)
+            }
         };
-        if let Some(customer) = &target.customer {
-            let found = pausing::environment_of(store, customer).await?;
-            let environment = found.with_context(|| {
-                format!(
-                    "no alert came from a customer {customer:?}; write its name as Liongard does, or its \
-                     environment id"
-                )
-            })?;
-            return Ok(PauseScope::Customer(environment));
-        }
-        Ok(target.vendor.map_or(PauseScope::All, PauseScope::Vendor))
+        let list = pausing::list(store, SystemClock.now()).await?;
+        Ok(scope.filter(|scope| list.pauses.iter().any(|line| line.scope == *scope)))
     }
 }
 
-/// The alert that `name` names.
+/// The environment of the customer that an operator names.
+pub async fn customer_of<S: Store + Clone + 'static>(
+    opened: &OpenedStore<S>,
+    customer: &str,
+) -> anyhow::Result<EnvironmentId> {
+    let policy = opened.configured_policy().await.ok();
+    let found = pausing::environment_of(&opened.store, policy.as_ref(), customer).await?;
+    found.ok_or_else(|| {
+        Refused::unknown(
+            format!(
+                "no customer {customer:?} is known: the config has no such environment, and no alert came from it"
+            ),
+            "write its name as Liongard does, or its environment id; `halogard map` lists both",
+        )
+        .into()
+    })
+}
+
+/// The alert that `name` names. It has a record.
 pub async fn one_alert(store: &impl Store, name: &str) -> anyhow::Result<AlertId> {
     let subject: Subject = name.parse()?;
-    let alerts = explain::alerts_of(store, &subject).await?;
-    let mut alerts = alerts.into_iter();
+    let named = explain::alerts_of(store, &subject).await?;
+    let known = store.load_many(&named).await?;
+    let mut alerts = known.iter().map(|link| link.alert);
     match (alerts.next(), alerts.next()) {
         (Some(alert), None) => Ok(alert),
-        (None, _) => bail!("{name} belongs to no alert that Halogard knows"),
+        (None, _) => Err(unknown_subject(name).into()),
         (Some(one), Some(other)) => bail!("{name} belongs to alerts {one} and {other}; name one"),
     }
+}
+
+/// What an operator named and no record has.
+pub fn unknown_subject(name: &str) -> Refused {
+    Refused::unknown(
+        format!("{name} belongs to no alert that Halogard knows"),
+        format!(
+            "`halogard explain {name}` says why that may be; `halogard report pairs` lists the known ones"
+        ),
+    )
 }
 
 /// Begins or ends a pause.
@@ -242,7 +283,14 @@ impl StoreCommand for ChangePause<'_> {
         opened: OpenedStore<S>,
     ) -> anyhow::Result<PauseList> {
         let (store, now) = (&opened.store, SystemClock.now());
-        let scope = self.target.scope(store).await?;
+        let paused = match self.change {
+            PauseChange::Begin { .. } => None,
+            PauseChange::End => self.target.paused_scope(store).await?,
+        };
+        let scope = match paused {
+            Some(scope) => scope,
+            None => self.target.scope(&opened).await?,
+        };
         let subject = pausing::in_words(scope);
         let (done, answer) = match self.change {
             PauseChange::Begin { from, until } => {

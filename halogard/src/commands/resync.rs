@@ -3,22 +3,25 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use anyhow::{bail, ensure};
+use anyhow::Context as _;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use halogard_app::Store;
-use halogard_app::ports::Clock as _;
+use halogard_app::ports::{AlertSource as _, Clock as _};
+use halogard_domain::ids::AlertId;
 use halogard_operations::moment::{Direction, read_time};
 use halogard_operations::resync::{
     self, PairFilter, Queued, ResyncKind, ResyncPlan, WaitingFilter,
 };
 use halogard_operations::subject::Subject;
 use halogard_operations::waiting::WaitingCause;
-use halogard_operations::{audit, explain, pausing};
+use halogard_operations::{audit, explain};
 use halogard_runtime::SystemClock;
 
 use super::dlq::shortened;
+use super::pause::{customer_of, unknown_subject};
 use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::failure::Refused;
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
@@ -81,7 +84,7 @@ impl StoreCommand for QueuePairs<'_> {
         opened: OpenedStore<S>,
     ) -> anyhow::Result<Option<Queued>> {
         let (store, now) = (&opened.store, SystemClock.now());
-        let filter = self.filter(store).await?;
+        let filter = self.filter(&opened).await?;
         let plan = resync::plan(store, &filter, self.kind, now).await?;
         let count = plan.alerts.len();
         if count >= ASKED_FROM {
@@ -114,23 +117,25 @@ impl StoreCommand for QueuePairs<'_> {
 
 impl QueuePairs<'_> {
     /// Which pairs the options mean.
-    async fn filter(&self, store: &impl Store) -> anyhow::Result<PairFilter> {
-        let options = self.options;
+    async fn filter<S: Store + Clone + 'static>(
+        &self,
+        opened: &OpenedStore<S>,
+    ) -> anyhow::Result<PairFilter> {
+        let (store, options) = (&opened.store, self.options);
         let mut alerts = BTreeSet::new();
         for name in &options.subjects {
             let subject: Subject = name.parse()?;
             let named = explain::alerts_of(store, &subject).await?;
             if named.is_empty() {
-                bail!("{name} belongs to no alert that Halogard knows");
+                return Err(unknown_subject(name).into());
+            }
+            for alert in &named {
+                self.require_known(opened, *alert).await?;
             }
             alerts.extend(named);
         }
         if let Some(customer) = &options.customer {
-            let is_known = pausing::environment_of(store, customer).await?.is_some();
-            ensure!(
-                is_known,
-                "no alert came from a customer {customer:?}; write its name as Liongard does, or its environment id"
-            );
+            customer_of(opened, customer).await?;
         }
         let since = options.since.as_deref();
         let since = since.map(|since| read_time(since, SystemClock.now(), Direction::Past));
@@ -141,6 +146,34 @@ impl QueuePairs<'_> {
             since: since.transpose()?,
             limit: options.limit,
         })
+    }
+}
+
+impl QueuePairs<'_> {
+    /// Refuses an alert that neither Halogard nor Liongard knows.
+    async fn require_known<S: Store + Clone + 'static>(
+        &self,
+        opened: &OpenedStore<S>,
+        alert: AlertId,
+    ) -> anyhow::Result<()> {
+        if opened.store.load(alert).await?.is_some() {
+            return Ok(());
+        }
+        if self.kind == ResyncKind::Replay {
+            return Err(unknown_subject(&alert.to_string()).into());
+        }
+        let source = opened.vendors().await?.source;
+        let found = source.read(alert).await.with_context(|| {
+            format!("Halogard has no record of alert {alert}, and Liongard cannot be asked for it")
+        })?;
+        match found {
+            Some(_) => Ok(()),
+            None => Err(Refused::unknown(
+                format!("neither Halogard nor Liongard knows an alert {alert}"),
+                "`halogard report pairs` lists the known ones",
+            )
+            .into()),
+        }
     }
 }
 
@@ -170,11 +203,18 @@ pub fn write_plan(plan: &ResyncPlan, page: &mut TextPage) {
 
 /// Puts what was queued on a page.
 pub fn write_queued(queued: &Queued, page: &mut TextPage) {
-    if queued.pairs == 0 {
-        page.line(Cell::new(
-            "no pair matches; nothing was queued",
-            Mood::Caution,
+    if queued.queued_before > 0 {
+        page.line(format!(
+            "{} pairs are queued already, by an earlier command",
+            queued.queued_before
         ));
+    }
+    if queued.pairs == 0 {
+        let text = match queued.queued_before {
+            0 => "no pair matches; nothing was queued",
+            _ => "nothing was added",
+        };
+        page.line(Cell::new(text, Mood::Caution));
         return;
     }
     page.line(Cell::new(

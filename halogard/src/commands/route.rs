@@ -30,7 +30,7 @@ pub async fn run(options: &RouteOptions) -> anyhow::Result<ExitCode> {
     let answer = match options.alert.parse() {
         Ok(id) => {
             let ask = AskLiongard(AlertId::new(id));
-            opened_store::run_where(&options.store, MissingStore::Created, ask).await?
+            opened_store::run_where(&options.store, MissingStore::Imagined, ask).await?
         }
         Err(_) => of_file(options).await?,
     };

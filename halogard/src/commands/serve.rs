@@ -61,18 +61,19 @@ use verification::BulkVendors;
 
 /// Options of `serve`.
 #[derive(Clone, Debug, Args)]
+#[command(group = clap::ArgGroup::new("looks"))]
 pub struct ServeOptions {
     /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Check settings, config and both systems, print what is wrong, and stop.
-    #[arg(long)]
+    #[arg(long, group = "looks")]
     pub check: bool,
     /// Show which tickets the first poll would open, by customer, and stop. Writes nothing to a vendor.
-    #[arg(long, conflicts_with = "check")]
+    #[arg(long, group = "looks")]
     pub dry_run: bool,
-    /// Print the answer of --dry-run as JSON.
-    #[arg(long, requires = "dry_run")]
+    /// Print the answer of --check or --dry-run as JSON.
+    #[arg(long, requires = "looks")]
     pub json: bool,
     /// Delete the stored secrets, because their key file is lost, and create a new key.
     #[arg(long, conflicts_with_all = ["check", "dry_run"])]
@@ -119,7 +120,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         data_folder::forget_secrets(&place.data_dir)?;
     }
     let store = if options.check || options.dry_run {
-        data_folder::open_or_create_store(&place.data_dir)?
+        data_folder::open_or_imagine_store(&place.data_dir)?
     } else {
         data_folder::open_store(&place.data_dir, SystemClock)?
     };
@@ -195,7 +196,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         metrics: Arc::clone(&shared.metrics),
     };
     let Some(addresses) = addresses.filter(|_| !options.check) else {
-        return check(&reconciler, &asked).await;
+        return check(&reconciler, &asked, options.json).await;
     };
     let interval = settings.serve.key_check_interval;
     let rotation = rotate::rotate_on_schedule(given.clone(), store.clone(), interval);

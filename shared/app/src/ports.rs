@@ -27,9 +27,9 @@ mod webhook_setup;
 pub use alerts::{AlertList, AlertListing, AlertSource, EnvironmentInfo};
 pub use budget::{BudgetError, Permit, PermitOutcome, RequestBudget};
 pub use catalog::{
-    ClientInfo, FieldKind, MandatoryField, Named, OwnAgent, PriorityInfo, ServiceDeskCatalog,
-    StatusInfo, TeamInfo, TeamMembership, TechnicianInfo, TenantSettings, TicketField,
-    TicketTypeInfo, TypeRight, WebhookInfo,
+    ApplicationInfo, ClientInfo, FieldKind, MainSite, MandatoryField, Named, OwnAgent,
+    PriorityInfo, ServiceDeskCatalog, SiteInfo, StatusInfo, TeamInfo, TeamMembership,
+    TechnicianInfo, TenantSettings, TicketField, TicketTypeInfo, TypeRight, WebhookInfo,
 };
 pub use clock::Clock;
 pub use dialect::DialectProbe;

@@ -8,9 +8,6 @@ use toml::{Table, Value};
 /// The lists whose elements are known by one of their keys: another order of them is not a difference.
 const KEYED_LISTS: [(&str, &str); 1] = [("environments", "environment")];
 
-/// The settings of the process. They are not part of the policy and take effect with the next start.
-const SETTINGS: &str = "settings";
-
 /// A value that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConfigDifference {
@@ -22,15 +19,22 @@ pub struct ConfigDifference {
     pub after: Option<String>,
 }
 
-/// What differs between the policies of two files, in the order of the paths. Comments, the order of customers
-/// and `[settings]` are left out. A text that is not TOML counts as empty.
+impl ConfigDifference {
+    /// Whether a setting of the process differs, which takes effect with the next start and only on one machine.
+    #[must_use]
+    pub fn is_of_settings(&self) -> bool {
+        self.path == SETTINGS || self.path.starts_with("settings.")
+    }
+}
+
+/// The table of the settings of the process. They are not part of the policy.
+const SETTINGS: &str = "settings";
+
+/// What differs between two valid files, which hold no secret, in the order of the paths. Comments and the order of
+/// customers are left out. A text that is not TOML counts as empty.
 #[must_use]
 pub fn differences(before: &str, after: &str) -> Vec<ConfigDifference> {
-    let table = |text: &str| {
-        let mut table: Table = text.parse().unwrap_or_default();
-        table.remove(SETTINGS);
-        table
-    };
+    let table = |text: &str| text.parse::<Table>().unwrap_or_default();
     let mut found = Vec::new();
     compare_tables(&table(before), &table(after), "", &mut found);
     found

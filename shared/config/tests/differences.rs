@@ -50,7 +50,12 @@ fn what_differs_is_named_in_the_words_of_the_file() {
         (
             "[settings]\nhalogard_listen = \"a\"",
             "[settings]\nhalogard_listen = \"b\"",
-            &[],
+            &["settings.halogard_listen: \"a\" > \"b\""],
+        ),
+        (
+            "mode = \"managed\"",
+            "mode = \"managed\"\n[settings]\npoll_interval_seconds = 30",
+            &["settings: - > { poll_interval_seconds = 30 }"],
         ),
         ("", "ignore = [1]", &["ignore[1]: - > 1"]),
         ("not = toml = at all", "", &[]),

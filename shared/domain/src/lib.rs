@@ -24,6 +24,7 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod render;
+pub mod requested_work;
 pub mod retention;
 pub mod runs;
 pub mod schedule;

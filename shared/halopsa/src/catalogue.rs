@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use halogard_app::ports::{
-    ClientInfo, Clock, FieldKind, MandatoryField, Named, OwnAgent, PortError, PriorityInfo,
-    Refusal, RequestBudget, ServiceDeskCatalog, StatusInfo, TeamInfo, TeamMembership,
-    TechnicianInfo, TenantSettings, TicketField, TicketTypeInfo, TypeRight, WebhookInfo,
+    ApplicationInfo, ClientInfo, Clock, FieldKind, MainSite, MandatoryField, Named, OwnAgent,
+    PortError, PriorityInfo, Refusal, RequestBudget, ServiceDeskCatalog, SiteInfo, StatusInfo,
+    TeamInfo, TeamMembership, TechnicianInfo, TenantSettings, TicketField, TicketTypeInfo,
+    TypeRight, WebhookInfo,
 };
 use halogard_domain::ids::{
     CustomFieldId, HaloClientId, OutcomeId, SiteId, StatusId, TicketTypeId,
@@ -33,6 +34,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
         let me = self.client().agent_me().await?;
         let teams = me.teams.into_iter();
         let types = me.tickettypes.into_iter();
+        let departments = me.departments.into_iter();
         Ok(OwnAgent {
             id: me.id,
             active: me.isdisabled != Some(true),
@@ -48,6 +50,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
                     })
                 })
                 .collect(),
+            departments: departments.filter_map(|row| row.department_id).collect(),
             ticket_types: types
                 .filter_map(|row| {
                     Some(TypeRight {
@@ -127,6 +130,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
                     name: row.name?,
                     active: row.inactive != Some(true),
                     takes_tickets: row.forrequests != Some(false),
+                    department: row.department_id.filter(|id| *id > 0),
                 })
             })
             .collect())
@@ -174,17 +178,42 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
                 name: row.name.unwrap_or_else(|| row.id.to_string()),
                 active: row.inactive != Some(true),
                 stored_environment: row.liongardid,
-                has_main_site: row.main_site_id.map(|site| site > 0),
+                main_site: main_site(row.main_site_id),
             })
             .collect())
     }
 
-    async fn sites(&self, client: HaloClientId) -> Result<Vec<Named<SiteId>>, PortError> {
-        let rows = self.client().sites(client).await?.rows;
+    async fn sites(&self, of: Option<HaloClientId>) -> Result<Vec<SiteInfo>, PortError> {
+        let rows = self.client().sites(of).await?.rows;
         Ok(rows
             .into_iter()
-            .map(|row| named(row.id, row.name, row.inactive != Some(true)))
+            .map(|row| SiteInfo {
+                id: row.id,
+                name: row.name.unwrap_or_else(|| row.id.to_string()),
+                client: row.client_id,
+                active: row.inactive != Some(true),
+            })
             .collect())
+    }
+
+    async fn applications(&self) -> Result<Option<Vec<ApplicationInfo>>, PortError> {
+        let rows = match self.client().applications().await.map_err(PortError::from) {
+            Ok(rows) => rows,
+            Err(error) if error.refusal == Some(Refusal::Forbidden) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let is_own = |id: &String| self.client().is_our_application(id);
+        let rows = rows.into_iter();
+        Ok(Some(
+            rows.map(|row| ApplicationInfo {
+                is_own: row.client_id.as_ref().is_some_and(is_own),
+                name: row.display_name.unwrap_or_default(),
+                agent: row.loginas_agent_id,
+                active: row.inactive != Some(true),
+                scopes: row.scopes.into_iter().filter_map(|it| it.name).collect(),
+            })
+            .collect(),
+        ))
     }
 
     async fn fields(&self) -> Result<Vec<TicketField>, PortError> {
@@ -248,6 +277,15 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
             Err(error) if error.refusal == Some(Refusal::Forbidden) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The main site that a client names.
+fn main_site(id: Option<i64>) -> MainSite {
+    match id.map(u64::try_from) {
+        None => MainSite::Unknown,
+        Some(Ok(id)) if id > 0 => MainSite::Site(SiteId::new(id)),
+        Some(_) => MainSite::Absent,
     }
 }
 

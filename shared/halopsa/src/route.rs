@@ -86,6 +86,8 @@ pub(crate) const TEAMS: HaloRoute = HaloRoute::get("/Team");
 pub(crate) const AGENTS: HaloRoute = HaloRoute::get("/Agent");
 /// The agent our application acts as.
 pub(crate) const AGENT_ME: HaloRoute = HaloRoute::get("/Agent/me");
+/// Applications that may call the API.
+pub(crate) const APPLICATIONS: HaloRoute = HaloRoute::get("/Application");
 /// Customers.
 pub(crate) const CLIENTS: HaloRoute = HaloRoute::get("/Client");
 /// One customer.

@@ -17,10 +17,11 @@ mod ticket_type;
 mod webhook;
 
 pub use action::{ActionOutcome, ActionRow, ActionWrite};
-pub use agent::{AgentRow, TeamMembershipRow, TypeRightRow, UNASSIGNED_AGENT};
+pub use agent::{AgentRow, DepartmentRow, TeamMembershipRow, TypeRightRow, UNASSIGNED_AGENT};
 pub use customer::{ClientRow, SiteRow};
 pub use setup::{
-    AuthInfo, CategoryRow, Control, InstanceInfo, OutcomeRow, PriorityRow, StatusRow, TeamRow,
+    ApplicationRow, ApplicationScopeRow, AuthInfo, CategoryRow, Control, InstanceInfo, OutcomeRow,
+    PriorityRow, StatusRow, TeamRow,
 };
 pub use ticket::{CustomFieldWrite, TicketWrite};
 pub use ticket_row::TicketRow;

@@ -10,8 +10,8 @@
 mod support;
 
 use halogard_app::ports::{
-    ClientInfo, ErrorCode, FieldKind, MandatoryField, Named, OwnAgent, PriorityInfo, Refusal,
-    ServiceDeskCatalog, StatusInfo, TeamInfo, TechnicianInfo, TicketTypeInfo,
+    ClientInfo, ErrorCode, FieldKind, MainSite, MandatoryField, Named, OwnAgent, PriorityInfo,
+    Refusal, ServiceDeskCatalog, SiteInfo, StatusInfo, TeamInfo, TechnicianInfo, TicketTypeInfo,
 };
 use halogard_domain::ids::{
     EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId,
@@ -288,15 +288,21 @@ async fn clients_and_sites_are_listed_with_the_inactive_ones() {
         name: name.to_owned(),
         active,
         stored_environment: stored.map(EnvironmentId::new),
-        has_main_site: main,
+        main_site: main,
     };
     let harness = answering(&clients);
     assert_eq!(
         harness.desk().clients().await.unwrap(),
         [
-            client(17, "Northwind Dental", true, Some(8801), Some(true)),
-            client(18, "Old Mill", false, None, Some(false)),
-            client(19, "Plain", true, None, None)
+            client(
+                17,
+                "Northwind Dental",
+                true,
+                Some(8801),
+                MainSite::Site(SiteId::new(21))
+            ),
+            client(18, "Old Mill", false, None, MainSite::Absent),
+            client(19, "Plain", true, None, MainSite::Unknown)
         ]
     );
     assert_eq!(
@@ -307,10 +313,53 @@ async fn clients_and_sites_are_listed_with_the_inactive_ones() {
         json!({"record_count": 1, "sites": [{"id": 31, "name": "Main", "client_id": 17.0}]});
     let harness = answering(&sites);
     assert_eq!(
-        harness.desk().sites(HaloClientId::new(17)).await.unwrap(),
-        [named(SiteId::new(31), "Main", true)]
+        harness
+            .desk()
+            .sites(Some(HaloClientId::new(17)))
+            .await
+            .unwrap(),
+        [SiteInfo {
+            id: SiteId::new(31),
+            name: "Main".to_owned(),
+            client: Some(HaloClientId::new(17)),
+            active: true,
+        }]
     );
     assert_eq!(harness.only_sent().query_value("client_id"), Some("17"));
+    let harness = answering(&sites);
+    assert_eq!(harness.desk().sites(None).await.unwrap().len(), 1);
+    assert_eq!(harness.only_sent().query_value("client_id"), None);
+}
+
+#[tokio::test]
+async fn applications_are_listed_with_the_agent_they_act_as_and_without_secrets() {
+    let rows = json!([
+        {"id": "1", "clientId": "another", "displayName": "Reports", "loginas_agent_id": 3,
+         "clientSecret": "planted", "scopes": [{"id": 1, "name": "all"}], "inactive": false},
+        {"id": "2", "displayName": "Old", "loginas_agent_id": 0, "inactive": true},
+    ]);
+    let harness = answering(&rows);
+    let found = harness.desk().applications().await.unwrap().unwrap();
+    assert!(!format!("{found:?}").contains("planted"));
+    let shown: Vec<_> = found
+        .iter()
+        .map(|it| {
+            (
+                it.name.as_str(),
+                it.is_own,
+                it.agent,
+                it.active,
+                it.scopes.len(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("Reports", false, Some(TechnicianId::new(3)), true, 1),
+            ("Old", false, None, false, 0)
+        ]
+    );
 }
 
 #[tokio::test]

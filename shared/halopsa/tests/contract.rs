@@ -234,7 +234,8 @@ async fn everything_sent() -> Vec<SentRequest> {
     };
     client.clients(&customers).await.unwrap();
     client.client(HaloClientId::new(17)).await.unwrap();
-    client.sites(HaloClientId::new(17)).await.unwrap();
+    client.sites(Some(HaloClientId::new(17))).await.unwrap();
+    client.applications().await.unwrap();
     client.outcomes(Some(TicketTypeId::new(5))).await.unwrap();
     client.open_statuses().await.unwrap();
     client.fields().await.unwrap();

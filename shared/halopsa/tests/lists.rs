@@ -283,7 +283,11 @@ async fn sites_and_actions_of_others_are_set_aside() {
         r#"{"ticket_id":4242,"record_count":2,"actions":[{"id":1,"ticket_id":4242},
             {"id":2,"ticket_id":9}]}"#,
     ]);
-    let sites = harness.client.sites(HaloClientId::new(17)).await.unwrap();
+    let sites = harness
+        .client
+        .sites(Some(HaloClientId::new(17)))
+        .await
+        .unwrap();
     assert_eq!((sites.rows.len(), sites.filtered_out), (1, 1));
     let actions = harness.client.actions(TicketId::new(4242)).await.unwrap();
     assert_eq!((actions.rows.len(), actions.filtered_out), (1, 1));

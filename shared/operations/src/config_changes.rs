@@ -119,8 +119,7 @@ pub struct ConfigPlan {
     pub has_changes: bool,
     /// The version in force.
     pub in_force: Option<VersionLine>,
-    /// What differs in the policy; empty where only comments, the order of customers or `[settings]` differ, and
-    /// before the first config.
+    /// What differs; empty where only comments or the order of customers differ, and before the first config.
     pub differences: Vec<ConfigDifference>,
     /// What the change does to the alerts and tickets that are known.
     pub effects: ConfigEffects,
@@ -460,35 +459,47 @@ pub async fn text_of(
         .ok_or(ConfigChangeError::NoText(version.number))
 }
 
-/// The version that `config undo` brings back; `None` when an undo has brought one back already and none is
-/// named, so that a command which was interrupted can be given again.
+/// What `config undo` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UndoTarget {
+    /// It brings this version back.
+    Restore(u64),
+    /// An undo has brought this version back already, so that a command which was interrupted can be given again. It
+    /// goes no further back by itself.
+    Restored {
+        /// The version that was brought back.
+        former: u64,
+        /// Its number since then.
+        current: u64,
+    },
+}
+
+/// What `config undo` does, with the version `named` or the one before that in force.
 ///
 /// # Errors
 ///
 /// There is none, or the store cannot be read.
-pub async fn version_to_restore(
+pub async fn undo_target(
     store: &impl Records,
     named: Option<u64>,
-) -> Result<Option<u64>, ConfigChangeError> {
+) -> Result<UndoTarget, ConfigChangeError> {
     let config = in_force(store).await?;
-    let is_restored = |wanted: Option<u64>| {
-        config.current().is_some_and(|it| match it.origin {
-            VersionOrigin::Restored(number) => wanted.is_none_or(|wanted| wanted == number),
-            _ => false,
-        })
-    };
-    if is_restored(named) {
-        return Ok(None);
+    if let Some(current) = config.current()
+        && let VersionOrigin::Restored(former) = current.origin
+        && named.is_none_or(|named| named == former)
+    {
+        let current = current.number;
+        return Ok(UndoTarget::Restored { former, current });
     }
     match named {
         Some(number) => {
             let version = config.version(number);
             let version = version.ok_or(ConfigChangeError::NoVersion(number))?;
-            Ok(Some(version.number))
+            Ok(UndoTarget::Restore(version.number))
         }
         None => {
             let former = config.former().ok_or(ConfigChangeError::NothingBefore)?;
-            Ok(Some(former.number))
+            Ok(UndoTarget::Restore(former.number))
         }
     }
 }

@@ -35,6 +35,9 @@ pub struct DeadLetterList {
     pub total: usize,
     /// Those that are meant, oldest first.
     pub letters: Vec<DeadLetterSummary>,
+    /// The ids that were named and belong to none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
 }
 
 /// A dead letter without its body.
@@ -89,6 +92,9 @@ pub struct DeadLettersDone {
     pub done: usize,
     /// How many were gone already.
     pub gone: usize,
+    /// The ids that were named and belong to none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
 }
 
 impl DeadLetterFilter {
@@ -113,6 +119,8 @@ pub async fn list(
 ) -> Result<DeadLetterList, PortError> {
     let letters = store.dead_letters(LETTERS_MAX).await?;
     let meant = letters.iter().filter(|letter| filter.matches(letter));
+    let is_there = |id: &String| letters.iter().any(|letter| letter.id == *id);
+    let unknown = filter.ids.iter().filter(|id| !is_there(id)).cloned();
     Ok(DeadLetterList {
         at: now.into(),
         total: letters.len(),
@@ -120,6 +128,7 @@ pub async fn list(
             .take(filter.limit.unwrap_or(usize::MAX))
             .map(summary)
             .collect(),
+        unknown: unknown.collect(),
     })
 }
 
@@ -163,6 +172,7 @@ pub async fn apply(
         action,
         done,
         gone: ids.len() - done.min(ids.len()),
+        unknown: plan.unknown.clone(),
     })
 }
 

@@ -4,6 +4,7 @@
 //! changed config file and the command itself use the same checks.
 
 mod agent;
+mod applications;
 mod checks;
 mod customers;
 mod dialect;
@@ -15,8 +16,8 @@ mod templates;
 mod webhooks;
 
 use halogard_app::ports::{
-    AlertSource, DialectProbe, EnvironmentInfo, Inspectors, OwnAgent, PortError, Refusal,
-    ServiceDeskCatalog,
+    AlertSource, DialectProbe, EnvironmentInfo, ErrorCode, Inspectors, OwnAgent, PortError,
+    Refusal, ServiceDeskCatalog,
 };
 use halogard_domain::policy::Mode;
 use halogard_domain::{FailureClass, Policy};
@@ -33,7 +34,8 @@ pub enum Extent {
     /// Whether both vendors answer and accept the credentials, and which build of HaloPSA answers. Three requests
     /// of the budget.
     Access,
-    /// Also everything the policy names: about two dozen requests, and one for each mapped site.
+    /// Also everything the policy names: about two dozen requests, three for each template, and a page of sites for
+    /// each hundred clients.
     Everything,
 }
 
@@ -46,6 +48,8 @@ pub struct OwnFacts {
     pub credentials: Vec<CredentialAge>,
     /// The address that HaloPSA calls, if it was tried.
     pub public_address: Option<PublicAddress>,
+    /// The scopes that the token asks for, separated by blanks.
+    pub scopes: String,
 }
 
 /// What to do when a list may not be read.
@@ -64,48 +68,88 @@ pub async fn check<D: ServiceDeskCatalog + DialectProbe, L: AlertSource + Inspec
 ) -> DoctorReport {
     let mut report = DoctorReport::default();
     own::check(own, &mut report);
-    let agent = match desk.identity().await {
-        Ok(agent) => Some(agent),
-        Err(error) => {
-            refused(&mut report, CheckId::HaloPsaCredential, "HaloPSA", &error);
-            if is_fatal(&error) {
-                return report;
-            }
-            None
-        }
-    };
-    if let Some(agent) = &agent {
-        agent::check::<D>(agent, &mut report);
-    }
-    if let Some(build) = desk.build().await {
-        tracing::info!(build, "HaloPSA says which build it is");
-        report.ok(CheckId::HaloPsaBuild, format!("HaloPSA is build {build}"));
-    }
-    if extent == Extent::Everything {
+    // One vendor that is away says nothing about the other one.
+    let halopsa = halopsa_access(desk, own, extent, &mut report).await;
+    if let (Reached::Yes(agent), Extent::Everything) = (&halopsa, extent) {
         everything_in_halopsa(desk, agent.as_ref(), policy, own, &mut report).await;
     }
-    let environments = match liongard.environments().await {
+    let liongard_access = match liongard.environments().await {
         Ok(environments) => {
             report.done(CheckId::LiongardCredential);
             customers::environments(&environments, policy, &mut report);
-            Some(environments)
+            Reached::Yes(Some(environments))
         }
         Err(error) => {
             refused(&mut report, CheckId::LiongardCredential, "Liongard", &error);
-            if is_fatal(&error) {
-                return report;
-            }
-            None
+            Reached::after(&error)
         }
     };
-    if extent == Extent::Everything {
-        clients(desk, environments.as_deref(), policy, &mut report).await;
+    if let (Reached::Yes(_), Extent::Everything) = (&halopsa, extent) {
+        let environments = liongard_access.known().and_then(Option::as_deref);
+        clients(desk, environments, policy, &mut report).await;
     }
-    liongard::inspectors(liongard, policy, &mut report).await;
-    if extent == Extent::Everything {
-        liongard::alerts(liongard, policy, &mut report).await;
+    if liongard_access.known().is_some() {
+        liongard::inspectors(liongard, policy, &mut report).await;
+        if extent == Extent::Everything {
+            liongard::alerts(liongard, policy, &mut report).await;
+        }
     }
     report
+}
+
+/// What came of asking a vendor first.
+enum Reached<T> {
+    /// It answers, with this.
+    Yes(T),
+    /// Every other request would fail the same way.
+    No,
+}
+
+impl<T> Reached<Option<T>> {
+    /// What follows from the failure of a first request.
+    fn after(error: &PortError) -> Self {
+        match is_fatal(error) {
+            true => Self::No,
+            false => Self::Yes(None),
+        }
+    }
+
+    /// What is known of a vendor that answers.
+    const fn known(&self) -> Option<&Option<T>> {
+        match self {
+            Self::Yes(known) => Some(known),
+            Self::No => None,
+        }
+    }
+}
+
+/// Checks whether HaloPSA answers, and what it says of the agent and the application.
+async fn halopsa_access<D: ServiceDeskCatalog + DialectProbe>(
+    desk: &D,
+    own: &OwnFacts,
+    extent: Extent,
+    report: &mut DoctorReport,
+) -> Reached<Option<OwnAgent>> {
+    let reached = match desk.identity().await {
+        Ok(agent) => {
+            agent::check::<D>(&agent, report);
+            Reached::Yes(Some(agent))
+        }
+        Err(error) => {
+            refused(report, CheckId::HaloPsaCredential, "HaloPSA", &error);
+            Reached::after(&error)
+        }
+    };
+    if let Reached::Yes(agent) = &reached {
+        if let Some(build) = desk.build().await {
+            tracing::info!(build, "HaloPSA says which build it is");
+            report.ok(CheckId::HaloPsaBuild, format!("HaloPSA is build {build}"));
+        }
+        if extent == Extent::Everything {
+            applications::check(desk, agent.as_ref(), own, report).await;
+        }
+    }
+    reached
 }
 
 /// Checks what the policy names in HaloPSA, customers apart, and the tenant's settings.
@@ -117,7 +161,11 @@ async fn everything_in_halopsa<D: ServiceDeskCatalog>(
     report: &mut DoctorReport,
 ) {
     templates::check(desk, agent, policy, report).await;
-    let settings = desk.tenant_settings().await.ok().flatten();
+    let (settings, reason) = match desk.tenant_settings().await {
+        Ok(Some(settings)) => (Some(settings), String::new()),
+        Ok(None) => (None, "this credential may not see it".to_owned()),
+        Err(error) => (None, unanswered(&error).0),
+    };
     if policy.mode == Mode::Managed {
         let demands = settings.and_then(|settings| settings.must_assign_to_close);
         templates::closing::check(demands, policy, report);
@@ -131,8 +179,8 @@ async fn everything_in_halopsa<D: ServiceDeskCatalog>(
         Some(false) => report.done(CheckId::OwnIntegration),
         None => report.cannot_tell(
             CheckId::OwnIntegration,
-            "whether HaloPSA's own Liongard integration is on".to_owned(),
-            "look under Configuration → Integrations → Liongard; this credential may not",
+            format!("whether HaloPSA's own Liongard integration is on: {reason}"),
+            "look under Configuration → Integrations → Liongard",
         ),
     }
     webhooks::check(desk, own, report).await;
@@ -167,10 +215,43 @@ fn list<T>(
         }
         Ok(list) => Some(list),
         Err(error) => {
-            let thing = format!("HaloPSA's {what}: {}", error.chain());
-            report.cannot_tell(check, thing, GRANT);
+            let (reason, remedy) = unanswered(&error);
+            report.cannot_tell(check, format!("HaloPSA's {what}: {reason}"), remedy);
             None
         }
+    }
+}
+
+/// What HaloPSA answered to a check that the credential may lack the right for; a line where it did not answer.
+fn asked<T>(
+    report: &mut DoctorReport,
+    check: CheckId,
+    what: &str,
+    answer: Result<T, PortError>,
+) -> Option<T> {
+    match answer {
+        Ok(answer) => Some(answer),
+        Err(error) => {
+            let (reason, remedy) = unanswered(&error);
+            report.cannot_tell(check, format!("{what}: {reason}"), remedy);
+            None
+        }
+    }
+}
+
+/// Why a check has no answer, and what to do. A request budget that is spent is no missing right.
+fn unanswered(error: &PortError) -> (String, &'static str) {
+    let is_budget = matches!(
+        error.code,
+        ErrorCode::BudgetExhausted | ErrorCode::BudgetReserved
+    );
+    match error.retry_at {
+        Some(until) if is_budget => (
+            format!("not asked, because the request budget for HaloPSA is spent until {until}"),
+            "run doctor again then: the workers use the budget at the moment",
+        ),
+        _ if is_temporary(error) => (error.chain(), "run doctor again in a minute"),
+        _ => (error.chain(), GRANT),
     }
 }
 
@@ -208,6 +289,14 @@ fn refused(report: &mut DoctorReport, check: CheckId, vendor: &str, error: &Port
             "nothing, unless tickets are refused as well",
         ),
         Some(Refusal::Unauthorised) => report.problem(check, said, remedy),
+        _ if matches!(
+            error.code,
+            ErrorCode::BudgetExhausted | ErrorCode::BudgetReserved
+        ) =>
+        {
+            let (reason, remedy) = unanswered(error);
+            report.cannot_tell(check, format!("whether {vendor} answers: {reason}"), remedy);
+        }
         _ if is_temporary(error) => report.cannot_tell(
             check,
             format!("{vendor} does not answer right now: {said}"),

@@ -9,7 +9,7 @@ use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::link::TerminalReason;
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::pause::Pauses;
-use halogard_domain::policy::{Mode, ParkReason};
+use halogard_domain::policy::{ClosedBy, Mode, ParkReason};
 use halogard_domain::record::Singleton;
 use halogard_domain::storm::Membership;
 use halogard_domain::{Alert, Link, Policy, Timestamp};
@@ -193,6 +193,8 @@ async fn story(
     let pause = pauses.of_pair(alert, seen.map(|seen| seen.environment), now);
     let mut events: Vec<StoryEvent> = entries.into_iter().map(event).collect();
     events.extend(seen.map(raised));
+    events.extend(seen.and_then(alert_closed));
+    events.extend(ticket_closed(&link));
     events.sort_by_key(|event| event.at);
     let waiting = policy.and_then(|policy| waiting_pair(&link, policy, now));
     Ok(Some(PairStory {
@@ -357,6 +359,37 @@ fn raised(alert: &Alert) -> StoryEvent {
         ticket: None,
         detail: None,
     }
+}
+
+/// That the alert was closed, if it is.
+fn alert_closed(alert: &Alert) -> Option<StoryEvent> {
+    alert.is_closed().then(|| StoryEvent {
+        at: alert.changed_at.into(),
+        event: "alert_closed".to_owned(),
+        words: "Liongard closed the alert".to_owned(),
+        cause: "liongard".to_owned(),
+        ticket: None,
+        detail: Some(format!("status {}", alert.status)),
+    })
+}
+
+/// By whom the ticket was closed, if not by Halogard, whose journal has that.
+fn ticket_closed(link: &Link) -> Option<StoryEvent> {
+    let closure = link.base.as_ref()?.ticket_closed?;
+    let words = match closure.by {
+        ClosedBy::Halogard => return None,
+        ClosedBy::HaloPsa => "the ticket was closed in HaloPSA; it was not asked by whom",
+        ClosedBy::Technician => "a technician or the customer closed the ticket",
+        ClosedBy::Automation => "a rule of HaloPSA or another integration closed the ticket",
+    };
+    Some(StoryEvent {
+        at: closure.at.into(),
+        event: "ticket_closed".to_owned(),
+        words: words.to_owned(),
+        cause: "halopsa".to_owned(),
+        ticket: link.ticket,
+        detail: None,
+    })
 }
 
 /// An entry of the journal.

@@ -21,7 +21,7 @@ use halogard_domain::ids::{EnvironmentId, HaloClientId};
 use halogard_domain::policy::{ParkReason, Pattern};
 use serde::Serialize;
 
-pub use sheet::{SheetError, read_sheet, write_sheet};
+pub use sheet::{KnownRecords, SheetError, read_sheet, write_sheet};
 pub use similarity::Proof;
 
 use crate::scan::for_each_link;
@@ -57,6 +57,25 @@ pub struct CustomerMap {
     pub sums: MapSums,
     /// The environments by name.
     pub environments: Vec<MapRow>,
+    /// HaloPSA's clients, those that are not in use among them.
+    #[serde(skip)]
+    pub clients: BTreeSet<HaloClientId>,
+}
+
+impl CustomerMap {
+    /// What a file of customers may name, under `policy`.
+    #[must_use]
+    pub fn known(&self, policy: &Policy) -> KnownRecords {
+        KnownRecords {
+            environments: self
+                .environments
+                .iter()
+                .map(|row| row.environment)
+                .collect(),
+            clients: self.clients.clone(),
+            templates: policy.templates.keys().cloned().collect(),
+        }
+    }
 }
 
 /// How many there are of each.
@@ -224,6 +243,7 @@ pub fn customer_map(
     CustomerMap {
         sums,
         environments: rows,
+        clients: clients.iter().map(|client| client.id).collect(),
     }
 }
 

@@ -1,11 +1,11 @@
 //! `pause`, `resume` and `snooze`: what workers leave alone for a while.
 
 use halogard_app::ports::{LinkFilter, Links, PortError, Records};
-use halogard_domain::Timestamp;
 use halogard_domain::ids::EnvironmentId;
 use halogard_domain::pause::{Pause, PauseScope, Pauses};
 use halogard_domain::record::Singleton;
 use halogard_domain::vendor::Vendor;
+use halogard_domain::{Policy, Timestamp};
 use serde::Serialize;
 
 use crate::audit::OperatorError;
@@ -80,22 +80,31 @@ pub async fn resume(
     Ok((had, answer(&pauses, now)))
 }
 
-/// The environment of the customer of this name or id, as the pairs name it. Links are read until one names the
-/// customer: no list in the store is by name, and none is worth its writes for a command that is rare.
+/// The environment of the customer of this name or id, as `policy` or the pairs name it; `None` where neither does.
+/// Links are read until one names the customer: no list in the store is by name, and none is worth its writes for a
+/// command that is rare.
 ///
 /// # Errors
 ///
 /// The store cannot be read.
 pub async fn environment_of(
     store: &impl Links,
+    policy: Option<&Policy>,
     customer: &str,
 ) -> Result<Option<EnvironmentId>, PortError> {
-    if let Ok(id) = customer.trim().parse() {
-        return Ok(Some(id));
+    let by_id: Option<EnvironmentId> = customer.trim().parse().ok();
+    let in_config = by_id.filter(|id| {
+        policy.is_some_and(|policy| {
+            policy.environments.contains_key(id) || policy.ignored_environments.contains(id)
+        })
+    });
+    if in_config.is_some() {
+        return Ok(in_config);
     }
     find_in_links(store, LinkFilter::All, |link| {
         let alert = link.observed_alert.as_ref()?;
-        let is_meant = alert.environment_name.eq_ignore_ascii_case(customer.trim());
+        let is_meant = by_id == Some(alert.environment)
+            || alert.environment_name.eq_ignore_ascii_case(customer.trim());
         is_meant.then_some(alert.environment)
     })
     .await

@@ -1,12 +1,16 @@
 //! `resync` and `replay`: pairs are queued to be reconciled once more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_app::Store;
-use halogard_app::ports::{JournalEntry, Lane, LinkFilter, Outgoing, PortError, WorkSink};
+use halogard_app::ports::{
+    JournalEntry, Lane, LinkFilter, Outgoing, PortError, Records, SaveError, WorkSink,
+};
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::ParkReason;
+use halogard_domain::record::Singleton;
+use halogard_domain::requested_work::{RequestedWork, WorkRequest};
 use halogard_domain::{Link, Policy, Timestamp};
 use serde::Serialize;
 
@@ -51,6 +55,8 @@ pub enum WaitingFilter {
 pub struct ResyncPlan {
     /// The alerts, by number.
     pub alerts: Vec<AlertId>,
+    /// How many pairs are left out because an earlier command has queued the same work for them.
+    pub queued_before: usize,
     /// The customers they belong to, by name, with the number of alerts of each.
     pub customers: Vec<(String, usize)>,
     /// What is sent.
@@ -59,6 +65,9 @@ pub struct ResyncPlan {
     pub lane: &'static str,
     #[serde(skip)]
     messages: Vec<Message>,
+    /// The alerts by the kind of work that is queued for them.
+    #[serde(skip)]
+    by_kind: BTreeMap<&'static str, BTreeSet<AlertId>>,
 }
 
 /// What is sent for each pair.
@@ -82,6 +91,8 @@ pub struct Queued {
     pub messages: usize,
     /// The lane.
     pub lane: &'static str,
+    /// How many more pairs were queued before and still are.
+    pub queued_before: usize,
 }
 
 impl PairFilter {
@@ -171,7 +182,8 @@ async fn select(
     Ok(SelectedPairs { links, unknown })
 }
 
-/// Plans `kind` for the pairs that `filter` means. An alert without a link is read from Liongard.
+/// Plans `kind` for the pairs that `filter` means. An alert without a link is read from Liongard. Work that an earlier
+/// command has queued and no worker has done is left out.
 ///
 /// # Errors
 ///
@@ -183,21 +195,34 @@ pub async fn plan(
     now: Timestamp,
 ) -> Result<ResyncPlan, PortError> {
     let SelectedPairs { links, unknown } = select(store, filter, now).await?;
-    let mut alerts: BTreeSet<AlertId> = links.iter().map(|link| link.alert).collect();
-    let mut customers = std::collections::BTreeMap::<String, usize>::new();
+    let queued = still_queued(store).await?;
+    let mut queued_before = 0;
+    let mut by_kind = BTreeMap::<&str, BTreeSet<AlertId>>::new();
+    let mut customers = BTreeMap::<String, usize>::new();
     let mut messages = Vec::new();
     for link in &links {
+        let work = work_for(link, kind, filter.requests_tickets());
+        if is_queued(&queued, link, work, now) {
+            queued_before += 1;
+            continue;
+        }
         let alert = link.observed_alert.as_ref();
         let customer = alert.map_or("unknown", |alert| alert.environment_name.as_str());
         *customers.entry(customer.to_owned()).or_default() += 1;
-        messages.extend(messages_for(link, kind, filter.requests_tickets()));
+        by_kind.entry(work).or_default().insert(link.alert);
+        messages.extend(messages_for(link, work));
     }
     if kind != ResyncKind::Replay {
         for alert in unknown {
-            alerts.insert(alert);
+            if queued.requested_at(alert, RESYNC, now).is_some() {
+                queued_before += 1;
+                continue;
+            }
+            by_kind.entry(RESYNC).or_default().insert(alert);
             messages.push(Message::reconcile_alert(alert, Cause::Operator));
         }
     }
+    let alerts: BTreeSet<AlertId> = by_kind.values().flatten().copied().collect();
     let lane = if alerts.len() <= URGENT_MAX {
         Lane::Urgent
     } else {
@@ -208,39 +233,84 @@ pub async fn plan(
         customers: customers.into_iter().collect(),
         kind,
         lane: lane.name(),
+        queued_before,
         messages,
+        by_kind,
     })
 }
 
-/// The messages for the pair of `link`; a ticket is requested for an alert of day one where `requests_tickets`.
-fn messages_for(link: &Link, kind: ResyncKind, requests_tickets: bool) -> Vec<Message> {
+/// The word of work that reads both sides anew.
+const RESYNC: &str = "resync";
+
+/// The word of work that also opens a ticket for an alert of day one.
+const TICKET: &str = "ticket";
+
+/// The word of work that processes the last reports once more.
+const REPLAY: &str = "replay";
+
+/// What operators asked for and may still be queued: an empty lane holds nothing of it.
+async fn still_queued(store: &impl Store) -> Result<RequestedWork, PortError> {
+    let mut work = store.load_record::<RequestedWork>(&Singleton).await?.value;
+    let lanes: BTreeSet<String> = work.requests.iter().map(|it| it.lane.clone()).collect();
+    for lane in Lane::ALL
+        .into_iter()
+        .filter(|lane| lanes.contains(lane.name()))
+    {
+        if store.depth(lane).await? == 0 {
+            work.forget_lane(lane.name());
+        }
+    }
+    Ok(work)
+}
+
+/// Whether `work` for the pair of `link` was requested and not done: a worker that does it reads the alert.
+fn is_queued(queued: &RequestedWork, link: &Link, work: &str, now: Timestamp) -> bool {
+    let Some(requested_at) = queued.requested_at(link.alert, work, now) else {
+        return false;
+    };
+    let seen = link.observed_alert.as_ref();
+    work == REPLAY || seen.is_none_or(|alert| alert.observed_at < requested_at)
+}
+
+/// The work that `kind` is for the pair of `link`; a ticket is requested for an alert of day one where
+/// `requests_tickets`.
+fn work_for(link: &Link, kind: ResyncKind, requests_tickets: bool) -> &'static str {
+    let of_day_one = [ParkReason::BeforeStart, ParkReason::StartUndecided];
+    let is_of_day_one = link.parked.is_some_and(|it| of_day_one.contains(&it));
     match kind {
-        ResyncKind::Resync | ResyncKind::Repair => {
-            let of_day_one = [ParkReason::BeforeStart, ParkReason::StartUndecided];
-            let is_requested = kind == ResyncKind::Resync
-                && requests_tickets
-                && link.parked.is_some_and(|it| of_day_one.contains(&it));
-            let cause = match is_requested {
-                true => Cause::TicketRequested,
-                false => Cause::Operator,
-            };
-            let alert = Message::reconcile_alert(link.alert, cause);
-            let ticket = link
-                .ticket
-                .map(|ticket| Message::reconcile_ticket(ticket, Cause::Operator));
-            [Some(alert), ticket].into_iter().flatten().collect()
-        }
-        ResyncKind::Replay => {
-            let alert = link.observed_alert.clone();
-            let ticket = link.observed_ticket.clone();
-            let alert = alert.map(|alert| Message::alert_snapshot(alert, Cause::Operator));
-            let ticket = ticket.map(|ticket| Message::ticket_snapshot(ticket, Cause::Operator));
-            [alert, ticket].into_iter().flatten().collect()
-        }
+        ResyncKind::Replay => REPLAY,
+        ResyncKind::Resync if requests_tickets && is_of_day_one => TICKET,
+        ResyncKind::Resync | ResyncKind::Repair => RESYNC,
     }
 }
 
-/// Queues what `plan` names. Safe to repeat: the messages are idempotent.
+/// The messages that have a worker do `work` for the pair of `link`.
+fn messages_for(link: &Link, work: &str) -> Vec<Message> {
+    let (alert, ticket) = match work {
+        REPLAY => {
+            let alert = link.observed_alert.clone();
+            let ticket = link.observed_ticket.clone();
+            (
+                alert.map(|alert| Message::alert_snapshot(alert, Cause::Operator)),
+                ticket.map(|ticket| Message::ticket_snapshot(ticket, Cause::Operator)),
+            )
+        }
+        _ => {
+            let cause = match work {
+                TICKET => Cause::TicketRequested,
+                _ => Cause::Operator,
+            };
+            let ticket = link.ticket;
+            (
+                Some(Message::reconcile_alert(link.alert, cause)),
+                ticket.map(|ticket| Message::reconcile_ticket(ticket, Cause::Operator)),
+            )
+        }
+    };
+    [alert, ticket].into_iter().flatten().collect()
+}
+
+/// Queues what `plan` names. Safe to repeat: the messages are idempotent, and a new plan leaves out what is queued.
 ///
 /// # Errors
 ///
@@ -269,11 +339,43 @@ pub async fn apply(
         store.append(entries).await?;
     }
     send(store, plan).await?;
+    remember(store, plan, now).await?;
     Ok(Queued {
         pairs: plan.alerts.len(),
         messages: plan.messages.len(),
         lane: plan.lane,
+        queued_before: plan.queued_before,
     })
+}
+
+/// Records what was queued. After the messages: a command that ends between the two is given again and sends them
+/// again, which does no harm.
+async fn remember(
+    store: &impl Records,
+    plan: &ResyncPlan,
+    now: Timestamp,
+) -> Result<(), PortError> {
+    if plan.by_kind.is_empty() {
+        return Ok(());
+    }
+    let remembered = store
+        .update_record(&Singleton, |work: &mut RequestedWork| {
+            for (kind, alerts) in &plan.by_kind {
+                let request = WorkRequest {
+                    at: now,
+                    kind: (*kind).to_owned(),
+                    lane: plan.lane.to_owned(),
+                    alerts: alerts.clone(),
+                };
+                work.add(request, now);
+            }
+        })
+        .await;
+    match remembered {
+        // Other commands record at the same moment. What is not recorded may be queued twice.
+        Ok(()) | Err(SaveError::Conflict) => Ok(()),
+        Err(SaveError::Store(error)) => Err(error),
+    }
 }
 
 /// Sends the messages of `plan`.

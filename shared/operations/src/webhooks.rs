@@ -341,14 +341,16 @@ fn permitted<T>(answer: Result<T, PortError>) -> Result<Option<T>, PortError> {
     }
 }
 
+/// Whether a webhook to `url` sends to the address that ends in `token`.
+pub(crate) fn leads_here(url: &str, token: &str) -> bool {
+    url.trim_end_matches('/').rsplit('/').next() == Some(token)
+}
+
 /// The webhooks whose address ends in `token`, those that send first.
 fn ours<'a>(found: &'a [OutgoingWebhook], token: &str) -> Vec<&'a OutgoingWebhook> {
     let mut ours: Vec<&OutgoingWebhook> = found
         .iter()
-        .filter(|it| {
-            let end = it.url.trim_end_matches('/').rsplit('/').next();
-            end == Some(token)
-        })
+        .filter(|it| leads_here(&it.url, token))
         .collect();
     ours.sort_by_key(|it| !it.active);
     ours

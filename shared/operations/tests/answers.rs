@@ -24,6 +24,7 @@ use halogard_domain::message::{Cause, Message};
 use halogard_domain::pause::{Pause, PauseScope};
 use halogard_domain::policy::{AppliedPolicy, ClosedBy, ParkReason};
 use halogard_domain::record::Singleton;
+use halogard_domain::requested_work::REQUESTED_MAX;
 use halogard_domain::site_reports::{SiteChange, SiteReport, SiteReports};
 use halogard_domain::ticket::{Existence, Handling, HumanActivity};
 use halogard_domain::time::SteadyTime;
@@ -32,10 +33,12 @@ use halogard_domain::work::InitialState;
 use halogard_domain::{Alert, Link, Policy, Slug, Ticket};
 use halogard_operations::audit::{self, AuditFilter, Operator, OperatorError};
 use halogard_operations::dead_letters::{self, DeadLetterAction, DeadLetterFilter};
+use halogard_operations::explain::explain;
 use halogard_operations::linking;
 use halogard_operations::pausing;
 use halogard_operations::resync::{self, PairFilter, ResyncKind, WaitingFilter};
 use halogard_operations::status::{StatusQuestion, Verdict, status, waiting};
+use halogard_operations::subject::Subject;
 use halogard_operations::verify::{Symbol, verify};
 use halogard_operations::waiting::WaitingCause;
 use halogard_operations::webhooks;
@@ -445,6 +448,12 @@ async fn dead_letters_are_chosen_by_every_filter_and_a_repeat_finds_them_gone() 
     for (filter, expected) in &chosen {
         assert_eq!(list(filter).await, *expected, "{filter:?}");
     }
+    let unknown = DeadLetterFilter {
+        ids: vec!["999".to_owned()],
+        ..DeadLetterFilter::default()
+    };
+    let none = dead_letters::list(&used.store, &unknown, NOW).await;
+    assert_eq!(none.unwrap().unknown, ["999"]);
     let missing = dead_letters::list(&used.store, &chosen[1].0, NOW)
         .await
         .unwrap();
@@ -549,6 +558,75 @@ async fn pairs_are_chosen_by_every_filter_and_queued_behind_others_when_there_ar
     let queued = resync::apply(&used.store, &plan, NOW).await.unwrap();
     assert_eq!((queued.pairs, queued.messages), (2, 3));
     assert_eq!(used.store.depth(Lane::Urgent).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn explain_says_what_was_closed_and_by_whom() {
+    for (by, expected) in [
+        (ClosedBy::Technician, "a technician or the customer closed"),
+        (ClosedBy::Automation, "a rule of HaloPSA"),
+        (ClosedBy::HaloPsa, "it was not asked by whom"),
+        (ClosedBy::Halogard, ""),
+    ] {
+        let used = UsedStore::new().await;
+        let mut link = linked(1, "closed", 9);
+        let at = before(1800);
+        link.base.as_mut().unwrap().ticket_closed = Some(Closure { by, at });
+        used.save(&link).await;
+        let subject = Subject::Alert(AlertId::new(1));
+        let answer = explain(&used.store, &subject, NOW).await.unwrap();
+        let events = &answer.stories[0].events;
+        let of = |word: &str| events.iter().find(|it| it.event == word);
+        assert!(of("alert_closed").is_some(), "{events:?}");
+        let closed = of("ticket_closed").map_or("", |it| it.words.as_str());
+        assert!(closed.contains(expected), "{by:?}: {closed}");
+        assert_eq!(closed.is_empty(), expected.is_empty(), "{by:?}");
+    }
+}
+
+#[tokio::test]
+async fn work_that_is_queued_is_planned_once_until_it_is_done_old_or_its_lane_is_empty() {
+    let used = UsedStore::new().await;
+    for id in 1..=3 {
+        used.save(&linked(id, "new", 1)).await;
+    }
+    let all = PairFilter::default();
+    let named = PairFilter {
+        alerts: [AlertId::new(1), AlertId::new(777)].into(),
+        ..all.clone()
+    };
+    let planned = async |filter: &PairFilter, kind, at| {
+        let plan = resync::plan(&used.store, filter, kind, at).await.unwrap();
+        (plan.alerts.len(), plan.queued_before)
+    };
+    let (resync, replay) = (ResyncKind::Resync, ResyncKind::Replay);
+    let asked_at = NOW.plus(Duration::from_secs(60));
+    assert_eq!(planned(&all, resync, asked_at).await, (3, 0));
+    let plan = resync::plan(&used.store, &named, resync, asked_at).await;
+    let queued = resync::apply(&used.store, &plan.unwrap(), asked_at).await;
+    assert_eq!(queued.unwrap().pairs, 2);
+    assert_eq!(planned(&named, resync, asked_at).await, (0, 2));
+    assert_eq!(planned(&all, resync, asked_at).await, (2, 1));
+    assert_eq!(planned(&all, ResyncKind::Repair, asked_at).await, (2, 1));
+    assert_eq!(planned(&all, replay, asked_at).await, (3, 0), "other work");
+    let later = asked_at.plus(REQUESTED_MAX + Duration::from_secs(1));
+    assert_eq!(planned(&all, resync, later).await, (3, 0));
+    // A worker has read the alert since.
+    let mut link = linked(1, "new", 1);
+    let seen = link.observed_alert.as_mut().unwrap();
+    seen.observed_at = asked_at.plus(Duration::from_secs(5));
+    let stored = used.store.load(link.alert).await.unwrap().unwrap();
+    let saved = used.store.save(&link, &[], stored.revision).await;
+    saved.unwrap();
+    assert_eq!(planned(&all, resync, asked_at).await, (3, 0));
+    assert_eq!(planned(&named, resync, asked_at).await, (1, 1));
+    // Nothing is queued any more.
+    let hidden = Duration::from_secs(60);
+    for delivery in used.store.receive(Lane::Urgent, 9, hidden).await.unwrap() {
+        let done = used.store.ack(Lane::Urgent, &delivery.receipt).await;
+        done.unwrap();
+    }
+    assert_eq!(planned(&named, resync, asked_at).await, (2, 0));
 }
 
 #[tokio::test]

@@ -14,8 +14,8 @@ use halogard_domain::ticket::{Existence, Handling, HumanActivity};
 use halogard_domain::{Alert, Link, Slug, Ticket, Timestamp};
 use halogard_operations::audit::Operator;
 use halogard_operations::config_changes::{
-    AlertsOf, ConfigCandidate, ConfigChangeError, ConfigPlan, PlanDigest, history, in_force,
-    is_due, plan_with, put_in_force, run_samples, text_of, version_to_restore,
+    AlertsOf, ConfigCandidate, ConfigChangeError, ConfigPlan, PlanDigest, UndoTarget, history,
+    in_force, is_due, plan_with, put_in_force, run_samples, text_of, undo_target,
 };
 use halogard_operations::doctor::DoctorReport;
 use halogard_sqlite::Store;
@@ -240,31 +240,34 @@ async fn a_text_is_kept_for_a_year_after_another_one_took_its_place() {
 #[tokio::test]
 async fn an_undo_restores_the_former_config_once() {
     let bench = ConfigBench::new();
-    let nothing = version_to_restore(&bench.store, None).await;
+    let nothing = undo_target(&bench.store, None).await;
     assert!(matches!(nothing, Err(ConfigChangeError::NothingBefore)));
     bench.put(CONFIG, VersionOrigin::Applied).await;
     let changed = with_customer(8802, 18);
     bench.put(&changed, VersionOrigin::Applied).await;
 
-    let former = version_to_restore(&bench.store, None).await.unwrap();
-    assert_eq!(former, Some(1));
-    let text = text_of(&bench.store, former).await.unwrap().unwrap();
+    let former = undo_target(&bench.store, None).await.unwrap();
+    assert_eq!(former, UndoTarget::Restore(1));
+    let text = text_of(&bench.store, Some(1)).await.unwrap().unwrap();
     assert_eq!(text, CONFIG);
     bench.put(&text, VersionOrigin::Restored(1)).await;
     let config = in_force(&bench.store).await.unwrap();
     assert!(config.is(&candidate(CONFIG).policy, &ConfigText::key(CONFIG)));
 
-    // The same command once more changes nothing; a named version is another command.
-    assert_eq!(version_to_restore(&bench.store, None).await.unwrap(), None);
-    assert_eq!(
-        version_to_restore(&bench.store, Some(1)).await.unwrap(),
-        None
-    );
-    assert_eq!(
-        version_to_restore(&bench.store, Some(2)).await.unwrap(),
-        Some(2)
-    );
-    let missing = version_to_restore(&bench.store, Some(9)).await;
+    // The same command once more changes nothing, and says so; a named version is another command.
+    let done = UndoTarget::Restored {
+        former: 1,
+        current: 3,
+    };
+    for (named, expected) in [
+        (None, done),
+        (Some(1), done),
+        (Some(2), UndoTarget::Restore(2)),
+    ] {
+        let target = undo_target(&bench.store, named).await.unwrap();
+        assert_eq!(target, expected, "{named:?}");
+    }
+    let missing = undo_target(&bench.store, Some(9)).await;
     assert!(matches!(missing, Err(ConfigChangeError::NoVersion(9))));
     let versions = history(&bench.store).await.unwrap().versions;
     assert_eq!(versions[2].origin, "version 1 was restored");

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use halogard_app::ports::{ClientInfo, EnvironmentInfo};
+use halogard_app::ports::{ClientInfo, EnvironmentInfo, MainSite};
 use halogard_domain::Policy;
 use halogard_domain::ids::{EnvironmentId, HaloClientId};
 use halogard_domain::policy::{Mapping, Mode, Pattern};
 use halogard_operations::map::{
-    ACCEPTED_BY_DEFAULT, CustomerMap, EntryDefaults, MapSelection, MatchState, accepted,
-    customer_map, read_sheet, write_sheet,
+    ACCEPTED_BY_DEFAULT, CustomerMap, EntryDefaults, KnownRecords, MapSelection, MatchState,
+    accepted, customer_map, read_sheet, write_sheet,
 };
 
 fn environment(id: u64, name: &str) -> EnvironmentInfo {
@@ -27,7 +27,7 @@ fn client(id: u64, name: &str) -> ClientInfo {
         name: name.to_owned(),
         active: true,
         stored_environment: None,
-        has_main_site: None,
+        main_site: MainSite::Unknown,
     }
 }
 
@@ -193,7 +193,8 @@ fn a_sheet_that_a_person_filled_in_becomes_entries() {
     assert!(written.contains("'=Acme"), "{written}");
     let policy = Policy::empty(Mode::Managed);
     let defaults = EntryDefaults::default();
-    let unedited = read_sheet(&written, &policy, &defaults).unwrap();
+    let known = map.known(&policy);
+    let unedited = read_sheet(&written, &policy, &known, &defaults).unwrap();
     assert_eq!(unedited.mapped.len(), 1, "the tie is left alone");
     assert_eq!(
         unedited.mapped[0].names,
@@ -201,12 +202,12 @@ fn a_sheet_that_a_person_filled_in_becomes_entries() {
     );
 
     let edited = "\u{feff}Environment;Client;Shared;Ignore\n1;1;;\n2;1;yes;\n3;;;yes\n";
-    let problem = read_sheet(edited, &policy, &defaults)
+    let problem = read_sheet(edited, &policy, &known, &defaults)
         .unwrap_err()
         .to_string();
     assert!(problem.contains("write yes under `shared`"), "{problem}");
     let edited = edited.replace("1;1;;", "1;1;yes;");
-    let entries = read_sheet(&edited, &policy, &defaults).unwrap();
+    let entries = read_sheet(&edited, &policy, &known, &defaults).unwrap();
     assert_eq!(entries.mapped.len(), 2);
     assert_eq!(entries.ignored, [EnvironmentId::new(3)]);
 }
@@ -214,6 +215,11 @@ fn a_sheet_that_a_person_filled_in_becomes_entries() {
 #[test]
 fn a_sheet_with_mistakes_is_refused_with_every_line() {
     let policy = Policy::empty(Mode::Managed);
+    let known = KnownRecords {
+        environments: [EnvironmentId::new(1)].into(),
+        clients: [5, 6].map(HaloClientId::new).into(),
+        templates: BTreeSet::from(["default".to_owned()]),
+    };
     for (text, problem) in [
         ("environment\n1\n", "the column `client` is missing"),
         ("environment,client\n1,x\n", "line 2: `client` holds no id"),
@@ -230,8 +236,21 @@ fn a_sheet_with_mistakes_is_refused_with_every_line() {
             "neither yes nor no",
         ),
         ("", "the column `environment` is missing"),
+        (
+            "environment,client\n1,5\n99,5\n",
+            "line 3: Liongard shows no environment 99",
+        ),
+        ("environment,client\n99,\n", "line 2: Liongard shows no"),
+        (
+            "environment,client\n1,99\n",
+            "line 2: HaloPSA shows no client 99",
+        ),
+        (
+            "environment,client,template\n1,5,defualt\n",
+            "line 2: the config has no template \"defualt\"",
+        ),
     ] {
-        let error = read_sheet(text, &policy, &EntryDefaults::default()).unwrap_err();
+        let error = read_sheet(text, &policy, &known, &EntryDefaults::default()).unwrap_err();
         assert!(error.to_string().contains(problem), "{error}");
     }
 }

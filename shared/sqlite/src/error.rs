@@ -133,8 +133,8 @@ pub enum OpenError {
     },
     /// The folder or a file in it cannot be made or opened.
     #[error(
-        "{} cannot be made or opened; the user that runs halogard must own the data folder, or be able \
-         to write to it",
+        "{} cannot be made or opened; run the command as the user that runs `halogard serve` and owns the data folder, \
+         or set HALOGARD_DATA_DIR to the data folder of this user",
         path.display()
     )]
     Files {

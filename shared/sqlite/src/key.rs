@@ -37,7 +37,11 @@ pub enum KeyError {
         mode: u32,
     },
     /// The key file cannot be read or made.
-    #[error("the key file {} cannot be read or made", path.display())]
+    #[error(
+        "the key file {} cannot be read or made; run the command as the user that runs `halogard serve` and owns the \
+         data folder",
+        path.display()
+    )]
     File {
         /// The key file.
         path: PathBuf,
@@ -71,6 +75,15 @@ impl StoreKey {
             }
             other => other,
         }
+    }
+
+    /// A key that is kept nowhere.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Random`].
+    pub fn draw() -> Result<Self, KeyError> {
+        Ok(Self(SealingKey::new(&draw::<KEY_BYTES>()?)))
     }
 
     /// Reads the key from Base64; blanks around it are forgiven.

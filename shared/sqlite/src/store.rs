@@ -18,7 +18,7 @@ use crate::key::StoreKey;
 
 pub use backup::{BackupSecrets, back_up, put_back};
 use file::SCHEMA_VERSION;
-pub use file::{delete_secrets, has_secrets, is_worker_running, prepare_folder};
+pub use file::{delete_secrets, has_secrets, is_worker_running, not_there, prepare_folder};
 
 /// How long a call waits while another process writes. Transactions take milliseconds, so this is
 /// reached only when someone holds a transaction open in a SQLite shell.

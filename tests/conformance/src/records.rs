@@ -21,6 +21,7 @@ use halogard_domain::notify::{CauseRecord, NoticeDelivery, NoticeLog, NotifyChan
 use halogard_domain::pause::{Pause, PauseScope, Pauses};
 use halogard_domain::policy::{AppliedPolicy, Mode, Policy};
 use halogard_domain::record::Singleton;
+use halogard_domain::requested_work::{RequestedWork, WorkRequest};
 use halogard_domain::runs::{BlockedStart, RunEnd, RunInFlight, RunMark, RunTarget, Runs};
 use halogard_domain::site_reports::{SiteChange, SiteReport, SiteReports};
 use halogard_domain::start::CustomerStarts;
@@ -88,6 +89,7 @@ macro_rules! for_every_type {
         let bench = $case::<_, NoticeLog>(bench).await;
         let bench = $case::<_, Verification>(bench).await;
         let bench = $case::<_, CredentialStates>(bench).await;
+        let bench = $case::<_, RequestedWork>(bench).await;
         let bench = $case::<_, SealedToken>(bench).await;
         drop(bench);
     };
@@ -281,6 +283,26 @@ impl SampleRecord for WebhookSamples {
             samples.keep_first(kind, sample);
         }
         samples
+    }
+}
+
+impl SampleRecord for RequestedWork {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, now: Timestamp) -> Self {
+        let mut work = Self::default();
+        for (kind, lane) in [("resync", "bulk"), ("replay", "urgent")] {
+            let request = WorkRequest {
+                at: at(number.into()),
+                kind: kind.to_owned(),
+                lane: lane.to_owned(),
+                alerts: [u64::from(number), 7586].map(AlertId::new).into(),
+            };
+            work.add(request, now.max(at(number.into())));
+        }
+        work
     }
 }
 

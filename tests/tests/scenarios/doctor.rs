@@ -129,6 +129,7 @@ fn healthy_facts() -> OwnFacts {
             host: "halogard.example.com".to_owned(),
             certificate_days: Ok(Some(60)),
         }),
+        scopes: doctor::scopes_needed(Mode::Managed),
     }
 }
 
@@ -213,6 +214,53 @@ fn everything_wrong() -> Vec<Wrong> {
             "administrator",
             |s| {
                 odd(s).agent_is_administrator = true;
+            },
+        ),
+        tenant(
+            "the application may ask for everything",
+            "halopsa.application.scopes",
+            "may ask for `all`",
+            |s| {
+                s.halo.applications[0].scopes.push("all".to_owned());
+            },
+        ),
+        own(
+            "the token asks for everything",
+            "halopsa.application.scopes",
+            "HALOPSA_SCOPES",
+            |own| {
+                "all:standard".clone_into(&mut own.scopes);
+            },
+        ),
+        tenant(
+            "another application acts as the API agent",
+            "halopsa.application.single",
+            "\"Backup Reports\"",
+            |s| {
+                let mut other = s.halo.applications[0].clone();
+                "another".clone_into(&mut other.client_id);
+                "Backup Reports".clone_into(&mut other.display_name);
+                s.halo.applications.push(other);
+            },
+        ),
+        tenant(
+            "an application of an earlier set-up is left",
+            "halopsa.application.single",
+            "\"Halogard test\"",
+            |s| {
+                let mut other = s.halo.applications[0].clone();
+                "another".clone_into(&mut other.client_id);
+                "Halogard test".clone_into(&mut other.display_name);
+                other.agent_id = 4;
+                s.halo.applications.push(other);
+            },
+        ),
+        tenant(
+            "the API agent is not in the department of the team",
+            "halopsa.agent.departments",
+            "department (number 1)",
+            |s| {
+                odd(s).only_department = Some(2);
             },
         ),
         tenant(
@@ -664,6 +712,17 @@ fn everything_wrong() -> Vec<Wrong> {
         .in_tenant(|s| {
             odd(s).clients_without_main_site.insert(17);
         }),
+        config(
+            "the main site of a mapped client is inactive and its mapping names none",
+            "halopsa.client.main_site_active",
+            "main site 21",
+            |p| {
+                mapping(p, 8801).site = None;
+            },
+        )
+        .in_tenant(|s| {
+            odd(s).inactive_sites.insert(21);
+        }),
         tenant(
             "the webhook is not bound to the closing of tickets",
             "halopsa.webhook.events",
@@ -900,4 +959,22 @@ fn as_in_docs(name: &str, text: &str) {
         kept, text,
         "docs/{name} is made by this test: run it with UPDATE_DOCS=1"
     );
+}
+
+#[test]
+fn every_check_that_the_requirements_name_exists() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/requirements.md");
+    let text = std::fs::read_to_string(file).unwrap();
+    let quoted = text.split('`').skip(1).step_by(2);
+    let is_check = |name: &&str| {
+        let group = name.split('.').next().unwrap_or_default();
+        ["halogard", "halopsa", "liongard"].contains(&group) && name.contains('.')
+    };
+    let named: Vec<&str> = quoted.filter(is_check).collect();
+    assert!(named.len() > 40, "{named:?}");
+    for name in &named {
+        let group = name.trim_end_matches(".*");
+        assert_eq!(DoctorReport::near_groups(group), None, "{name}");
+    }
+    println!("{} references to checks", named.len());
 }

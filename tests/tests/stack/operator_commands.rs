@@ -284,6 +284,97 @@ async fn questions_about_a_stack_are_answered_and_its_work_is_paused_and_repeate
 }
 
 #[tokio::test]
+async fn an_operators_commands_work_on_a_stack_as_they_do_on_one_machine() {
+    let world = Deployment::in_operation().await;
+    let desk = OperatorCli::at(&world);
+    let ticket = world
+        .raise_and_await_ticket("that an operator works on")
+        .await;
+    desk.write("halogard.toml", &world.setup.config());
+    let given = async |command: &str| desk.give(&at_stack(command), "").await;
+    let asked = async |command: &str| {
+        let said = given(&format!("{command} --json")).await;
+        let answer: serde_json::Value = serde_json::from_str(&said.out)
+            .unwrap_or_else(|error| panic!("{command}: {error}: {said:?}"));
+        assert_eq!(answer["format_version"], 1, "{command}: {said:?}");
+        answer
+    };
+    // Everything that only reads.
+    let examined = asked("doctor").await;
+    let examined = examined["findings"].as_array().unwrap();
+    let level = |id: &str| {
+        let found = examined.iter().find(|it| it["id"] == id);
+        found.map(|it| it["level"].as_str().unwrap_or_default().to_owned())
+    };
+    for id in [
+        "halogard.store",
+        "halogard.settings",
+        "halopsa.credential",
+        "liongard.credential",
+        "halopsa.ticket_type.usable",
+    ] {
+        assert_eq!(level(id).as_deref(), Some("ok"), "{id}: {examined:?}");
+    }
+    let map = asked("map").await;
+    assert_eq!(map["sums"]["mapped"], 7, "{map}");
+    assert_eq!(asked("config plan").await["has_changes"], false);
+    assert_eq!(asked("config history").await["versions"][0]["number"], 1);
+    assert!(asked("webhook url").await["url"].is_string());
+    assert!(asked("webhook status").await["state"].is_object());
+    assert!(asked("webhook log").await["deliveries"].is_array());
+    let story = asked(&format!("explain #{ticket}")).await;
+    let alert = story["stories"][0]["alert"].as_i64().unwrap();
+    let routed = asked(&format!("route --alert {alert}")).await;
+    assert!(routed["ticket"]["client"].is_number(), "{routed}");
+    assert_eq!(asked("dlq list").await["total"], 0);
+
+    // Everything that changes something, and the way back.
+    assert_eq!(asked(&format!("resync {alert}")).await["pairs"], 1);
+    let reason = "--reason tests";
+    let until = format!("--until 2h {reason}");
+    for (command, paused) in [
+        (format!("pause --customer 8801 {until}"), 1),
+        (format!("snooze {alert} {until}"), 2),
+        (format!("resume {alert} {reason}"), 1),
+        (format!("resume --customer 8801 {reason}"), 0),
+    ] {
+        let pauses = asked(&command).await;
+        assert_eq!(
+            pauses["pauses"].as_array().unwrap().len(),
+            paused,
+            "{command}"
+        );
+    }
+
+    // What is not known is named in the same form.
+    let unknown = [
+        "resync 99999999",
+        "replay 99999999",
+        "snooze 99999999 --until 2h --reason tests",
+        "unlink 99999999 --yes",
+        "pause --customer 99999999",
+        "dlq redrive 99999999 --yes",
+        "dlq drop 99999999 --yes",
+        "config show --version 99999999",
+    ];
+    for command in unknown {
+        let said = given(&format!("{command} --json")).await;
+        assert_eq!(said.code, 1, "{command}: {said:?}");
+        let answer: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        let error = &answer["error"];
+        assert_eq!(error["kind"], "unknown_id", "{command}: {answer}");
+        assert!(
+            error["message"].as_str().unwrap().contains("99999999"),
+            "{command}: {answer}"
+        );
+    }
+    println!(
+        "desk: 17 commands on a stack, {} refused by name",
+        unknown.len()
+    );
+}
+
+#[tokio::test]
 async fn first_credentials_are_put_into_a_new_stack_tried_before_they_are_used() {
     let world = Deployment::just_deployed().await;
     let desk = OperatorCli::at(&world);

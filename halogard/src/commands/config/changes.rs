@@ -8,11 +8,12 @@ use clap::Args;
 use halogard_app::Store;
 use halogard_app::dialect::{ProbeWhen, dialect};
 use halogard_app::ports::Clock as _;
+use halogard_config::ConfigDifference;
 use halogard_domain::config_history::VersionOrigin;
 use halogard_domain::dialect::DialectReport;
 use halogard_operations::audit::{self, Operator};
 use halogard_operations::config_changes::{
-    self, AlertsOf, ConfigCandidate, ConfigPlan, PlanDigest, PutInForce, VersionLine,
+    self, AlertsOf, ConfigCandidate, ConfigPlan, PlanDigest, PutInForce, UndoTarget, VersionLine,
 };
 use halogard_operations::doctor::{self, Extent, Level, OwnFacts};
 use halogard_runtime::SystemClock;
@@ -108,7 +109,8 @@ pub async fn plan(options: &PlanOptions) -> anyhow::Result<ExitCode> {
         candidate: &candidate,
         when: ProbeWhen::Outdated,
     };
-    let planned = opened_store::run_where(&options.store, MissingStore::Created, command).await?;
+    let missing = MissingStore::Imagined;
+    let planned = opened_store::run_where(&options.store, missing, command).await?;
     page::print(&planned.plan, options.store.json, write_plan)?;
     Ok(match &planned.plan {
         ConfigPlan { problems: 1.., .. } => ExitCode::FAILURE,
@@ -137,12 +139,20 @@ pub async fn apply(options: &ApplyOptions) -> anyhow::Result<ExitCode> {
 /// Brings an earlier version back.
 pub async fn undo(options: &UndoOptions) -> anyhow::Result<ExitCode> {
     let find = FindVersion(options.to);
-    let (number, text) = opened_store::run(&options.store, find).await?;
-    let name = format!("version {}", number.unwrap_or_default());
+    let (target, text) = opened_store::run(&options.store, find).await?;
+    let number = match target {
+        UndoTarget::Restore(number) | UndoTarget::Restored { former: number, .. } => number,
+    };
+    let name = format!("version {number}");
     let config = halogard_config::parse(&name, &text)
         .context("the version cannot be read by this version of the program")?;
     let candidate = ConfigCandidate::from(config);
-    if let Some(number) = number {
+    if let UndoTarget::Restored { former, current } = target {
+        output::caution(&format!(
+            "version {former} was restored already, as version {current}; a second undo goes no further back: name a \
+             version with --to, `halogard config history` lists them"
+        ));
+    } else {
         let command = MakePlan {
             candidate: &candidate,
             when: ProbeWhen::Outdated,
@@ -159,7 +169,7 @@ pub async fn undo(options: &UndoOptions) -> anyhow::Result<ExitCode> {
     let change = MakeChange {
         candidate: &candidate,
         planned: Planning::Now,
-        origin: VersionOrigin::Restored(number.unwrap_or_default()),
+        origin: VersionOrigin::Restored(number),
         anyway: options.anyway,
         operator: operator(options.change.reason.as_ref()),
     };
@@ -392,20 +402,24 @@ fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Finds the version to bring back, and reads its text. No number when it has been brought back.
+/// Finds the version to bring back, and reads its text, or that of the one that has been brought back.
 struct FindVersion(Option<u64>);
 
 impl StoreCommand for FindVersion {
-    type Output = (Option<u64>, String);
+    type Output = (UndoTarget, String);
 
     async fn run<S: Store + Clone + 'static>(
         self,
         opened: OpenedStore<S>,
-    ) -> anyhow::Result<(Option<u64>, String)> {
+    ) -> anyhow::Result<(UndoTarget, String)> {
         let store = &opened.store;
-        let number = config_changes::version_to_restore(store, self.0).await?;
+        let target = config_changes::undo_target(store, self.0).await?;
+        let number = match target {
+            UndoTarget::Restore(number) => Some(number),
+            UndoTarget::Restored { .. } => None,
+        };
         let text = config_changes::text_of(store, number).await?;
-        Ok((number, text.unwrap_or_default()))
+        Ok((target, text.unwrap_or_default()))
     }
 }
 
@@ -475,7 +489,14 @@ fn write_plan(plan: &ConfigPlan, page: &mut TextPage) {
         page.rows(&["key", "before", "after"], rows);
         more(plan.differences.len(), page);
     } else if plan.in_force.is_some() {
-        page.line("only comments, the order of customers or [settings] differ");
+        page.line("only comments or the order of customers differ");
+    }
+    if plan
+        .differences
+        .iter()
+        .any(ConfigDifference::is_of_settings)
+    {
+        page.line("settings take effect with the next start of serve");
     }
     let effects = &plan.effects;
     write_alerts("waiting alerts that get tickets", &effects.released, page);

@@ -26,6 +26,15 @@ pub async fn gather<S: Store + Clone + 'static>(opened: &OpenedStore<S>) -> OwnF
         webhook_token: opened.webhook_token().await,
         credentials: credential_ages(opened).await,
         public_address: public_address(opened).await,
+        scopes: requested_scopes(opened).await,
+    }
+}
+
+/// The scopes that the token asks for; none where the settings are incomplete.
+async fn requested_scopes<S: Store + Clone + 'static>(opened: &OpenedStore<S>) -> String {
+    match opened.vendor_settings().await {
+        Ok(settings) => settings.halo.scopes,
+        Err(_) => String::new(),
     }
 }
 

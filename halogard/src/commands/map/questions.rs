@@ -129,7 +129,7 @@ fn ask_one<'a>(
 
 #[cfg(test)]
 mod tests {
-    use halogard_app::ports::{ClientInfo, EnvironmentInfo};
+    use halogard_app::ports::{ClientInfo, EnvironmentInfo, MainSite};
     use halogard_domain::Policy;
     use halogard_domain::ids::{EnvironmentId, HaloClientId};
     use halogard_domain::policy::Mode;
@@ -150,7 +150,7 @@ mod tests {
             name: name.to_owned(),
             active: true,
             stored_environment: None,
-            has_main_site: None,
+            main_site: MainSite::Unknown,
         };
         let names = ["Acme", "Brook", "Cedar", "Twin", "Twin"];
         let environments: Vec<_> = (1..).zip(names).map(environment).collect();

@@ -12,10 +12,12 @@ use halogard_operations::doctor::{self, DoctorReport, Extent, Level, OwnFacts};
 use halogard_runtime::SystemClock;
 
 use super::clock_watch::wrong_clock;
+use crate::commands::doctor::DoctorAnswer;
 use crate::connect::NetworkReconciler;
 use crate::dialect_table;
 use crate::metrics::ProcessMetrics;
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
+use crate::page;
 
 /// How long the result of a successful policy check is reused.
 const FITS_FOR: Duration = Duration::from_secs(3600);
@@ -30,8 +32,17 @@ const MARK_FITTED_AT: &str = "policy_fitted_at";
 pub(super) async fn check(
     reconciler: &NetworkReconciler<SystemClock>,
     asked: &Asked,
+    as_json: bool,
 ) -> anyhow::Result<ExitCode> {
     let Checked { report, dialect } = checked(reconciler, true).await?;
+    if as_json {
+        asked.say(&report);
+        let mut report = report;
+        report.complete();
+        let answer = DoctorAnswer::of(report, dialect);
+        page::print(&answer, true, |_, _| {})?;
+        return Ok(answer.exit_code());
+    }
     show(&report, true);
     if let Some(dialect) = dialect {
         dialect_table::print(&dialect);

@@ -59,17 +59,22 @@ pub trait ServiceDeskCatalog: Send + Sync {
     /// Clients, inactive ones included.
     fn clients(&self) -> impl Future<Output = Result<Vec<ClientInfo>, PortError>> + Send;
 
-    /// Sites of a client.
+    /// Sites of a client, or of every client; inactive ones included.
     fn sites(
         &self,
-        client: HaloClientId,
-    ) -> impl Future<Output = Result<Vec<Named<SiteId>>, PortError>> + Send;
+        of: Option<HaloClientId>,
+    ) -> impl Future<Output = Result<Vec<SiteInfo>, PortError>> + Send;
 
     /// Custom fields of tickets.
     fn fields(&self) -> impl Future<Output = Result<Vec<TicketField>, PortError>> + Send;
 
     /// Categories of tickets, each with all its levels.
     fn categories(&self) -> impl Future<Output = Result<Vec<String>, PortError>> + Send;
+
+    /// The applications that may call the API; `None` when the credential may not see them.
+    fn applications(
+        &self,
+    ) -> impl Future<Output = Result<Option<Vec<ApplicationInfo>>, PortError>> + Send;
 
     /// The tenant's settings; `None` when the credential may not see them.
     fn tenant_settings(
@@ -101,6 +106,8 @@ pub struct OwnAgent {
     pub is_administrator: Option<bool>,
     /// Its teams; empty where the service desk does not say.
     pub teams: Vec<TeamMembership>,
+    /// The numbers of its departments; empty where the service desk does not say.
+    pub departments: BTreeSet<i64>,
     /// What it may do with each type of ticket; empty where the service desk does not say.
     pub ticket_types: Vec<TypeRight>,
 }
@@ -160,6 +167,8 @@ pub struct TeamInfo {
     pub active: bool,
     /// Whether it takes tickets.
     pub takes_tickets: bool,
+    /// The number of its department, where the service desk says it.
+    pub department: Option<i64>,
 }
 
 /// A technician.
@@ -245,8 +254,48 @@ pub struct ClientInfo {
     pub active: bool,
     /// The environment that the service desk keeps with it.
     pub stored_environment: Option<EnvironmentId>,
-    /// Whether it has a main site, which gets the tickets that name none; `None` when the service desk does not say.
-    pub has_main_site: Option<bool>,
+    /// Its main site, which gets the tickets that name none.
+    pub main_site: MainSite,
+}
+
+/// The main site of a customer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MainSite {
+    /// The service desk does not say.
+    #[default]
+    Unknown,
+    /// There is none.
+    Absent,
+    /// This one.
+    Site(SiteId),
+}
+
+/// A place of a customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteInfo {
+    /// Its identity.
+    pub id: SiteId,
+    /// Its name.
+    pub name: String,
+    /// Whose it is, where the service desk says so.
+    pub client: Option<HaloClientId>,
+    /// Whether it is in use.
+    pub active: bool,
+}
+
+/// An application that may call the service desk's API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplicationInfo {
+    /// Its name.
+    pub name: String,
+    /// Whether it is the one whose credential is used.
+    pub is_own: bool,
+    /// The technician it acts as, where the service desk says so.
+    pub agent: Option<TechnicianId>,
+    /// Whether it may be used.
+    pub active: bool,
+    /// What it may ask for; empty where the service desk does not say.
+    pub scopes: Vec<String>,
 }
 
 /// A ticket type with what it asks for.

@@ -51,14 +51,18 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// # Errors
     ///
     /// [`Error::TooManyPages`] beyond 10,000 sites.
-    pub async fn sites(&self, client: HaloClientId) -> Result<Listing<SiteRow>, Error> {
+    pub async fn sites(&self, of: Option<HaloClientId>) -> Result<Listing<SiteRow>, Error> {
         let call_for = |page_no| {
-            paged(
-                HaloRequest::to(route::SITES).with("client_id", client),
-                page_no,
-            )
+            let call = HaloRequest::to(route::SITES)
+                .with("includeactive", true)
+                .with("includeinactive", true);
+            let call = match of {
+                Some(client) => call.with("client_id", client),
+                None => call,
+            };
+            paged(call, page_no)
         };
-        let belongs = |row: &SiteRow| matches_if_known(Some(client), row.client_id);
+        let belongs = |row: &SiteRow| matches_if_known(of, row.client_id);
         self.all_pages(call_for, "sites", CUSTOMER_PAGES_MAX, belongs)
             .await
     }

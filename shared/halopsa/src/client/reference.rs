@@ -11,8 +11,8 @@ use super::request::HaloRequest;
 use super::{Client, decode, route};
 use crate::error::Error;
 use crate::wire::{
-    AgentRow, AuthInfo, CategoryRow, Control, FieldInfo, InstanceInfo, OneOrManySeed, OutcomeRow,
-    PriorityRow, StatusRow, TeamRow, TicketTypeRow,
+    AgentRow, ApplicationRow, AuthInfo, CategoryRow, Control, FieldInfo, InstanceInfo,
+    OneOrManySeed, OutcomeRow, PriorityRow, StatusRow, TeamRow, TicketTypeRow,
 };
 
 /// Each spends one request, may be repeated, and fails as any read does.
@@ -155,6 +155,16 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     pub async fn agent_me(&self) -> Result<AgentRow, Error> {
         self.read(&HaloRequest::to(route::AGENT_ME), PhantomData::<AgentRow>)
             .await
+    }
+
+    /// `GET /Application`: the applications that may call the API. Very likely an administrator's scope.
+    ///
+    /// # Errors
+    ///
+    /// When the vendor cannot be reached, refuses the read or answers in an unexpected form.
+    pub async fn applications(&self) -> Result<Vec<ApplicationRow>, Error> {
+        let call = HaloRequest::to(route::APPLICATIONS);
+        self.rows(&call, "applications").await
     }
 
     /// `GET /Outcome`: the kinds of action, or those a type of ticket offers.

@@ -33,6 +33,9 @@ pub struct AgentRow {
     /// Its teams; of our own agent only.
     #[serde(default, deserialize_with = "values::list")]
     pub teams: Vec<TeamMembershipRow>,
+    /// Its departments; of our own agent only.
+    #[serde(default, deserialize_with = "values::list")]
+    pub departments: Vec<DepartmentRow>,
     /// What it may do with each type of ticket; of our own agent only.
     #[serde(default, deserialize_with = "values::list")]
     pub tickettypes: Vec<TypeRightRow>,
@@ -50,6 +53,14 @@ pub struct TeamMembershipRow {
     /// Whether it sees the tickets of the team's other agents.
     #[serde(default, deserialize_with = "values::flag")]
     pub otheragent_access: Option<bool>,
+}
+
+/// A membership of a department.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct DepartmentRow {
+    /// The department.
+    #[serde(default, deserialize_with = "values::integer")]
+    pub department_id: Option<i64>,
 }
 
 /// What an agent may do with a type of ticket.

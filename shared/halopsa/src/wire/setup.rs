@@ -1,6 +1,6 @@
 //! How a tenant is set up: statuses, priorities, teams, outcomes, settings, addresses.
 
-use halogard_domain::ids::{OutcomeId, PriorityId, StatusId, TeamId};
+use halogard_domain::ids::{OutcomeId, PriorityId, StatusId, TeamId, TechnicianId};
 use halogard_wire::values;
 use serde::Deserialize;
 
@@ -83,6 +83,9 @@ pub struct TeamRow {
     /// Whether it takes tickets.
     #[serde(default, deserialize_with = "values::flag")]
     pub forrequests: Option<bool>,
+    /// The department it belongs to.
+    #[serde(default, deserialize_with = "values::integer")]
+    pub department_id: Option<i64>,
 }
 
 impl TeamRow {
@@ -90,6 +93,34 @@ impl TeamRow {
     pub(crate) fn numbered(&self) -> Option<(&str, TeamId)> {
         self.name.as_deref().zip(self.id)
     }
+}
+
+/// An application that may call the API. Its secret is not read.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ApplicationRow {
+    /// Its client id.
+    #[serde(default, rename = "clientId", deserialize_with = "values::text")]
+    pub client_id: Option<String>,
+    /// Its name.
+    #[serde(default, rename = "displayName", deserialize_with = "values::text")]
+    pub display_name: Option<String>,
+    /// The agent it acts as.
+    #[serde(default, deserialize_with = "values::id")]
+    pub loginas_agent_id: Option<TechnicianId>,
+    /// Whether it may not be used.
+    #[serde(default, deserialize_with = "values::flag")]
+    pub inactive: Option<bool>,
+    /// What it may ask for.
+    #[serde(default, deserialize_with = "values::list")]
+    pub scopes: Vec<ApplicationScopeRow>,
+}
+
+/// What an application may ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ApplicationScopeRow {
+    /// The scope.
+    #[serde(default, deserialize_with = "values::text")]
+    pub name: Option<String>,
 }
 
 /// A category, its levels joined by `>`.

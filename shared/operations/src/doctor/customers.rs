@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use halogard_app::ports::{ClientInfo, EnvironmentInfo, ServiceDeskCatalog};
+use halogard_app::ports::{ClientInfo, EnvironmentInfo, MainSite, ServiceDeskCatalog, SiteInfo};
 use halogard_domain::Policy;
+use halogard_domain::ids::EnvironmentId;
 use halogard_domain::policy::Mapping;
 
-use super::{CheckId, DoctorReport, FindingScope, some_of};
+use super::{CheckId, DoctorReport, FindingScope, list, some_of};
 use crate::map::name_likeness;
 
 /// Names that are less alike may be two customers.
@@ -103,6 +104,14 @@ pub(super) async fn clients<D: ServiceDeskCatalog>(
         report.done(check);
     }
     let known: BTreeMap<_, _> = clients.iter().map(|client| (client.id, client)).collect();
+    let sites = match policy.environments.is_empty() {
+        true => None,
+        // One list for all: a request for each client would spend the budget of the workers.
+        false => list(report, CheckId::SiteUsable, "sites", desk.sites(None).await),
+    };
+    if sites.is_some() {
+        report.done(CheckId::MainSiteActive);
+    }
     for mapping in policy.environments.values() {
         let environment = mapping.environment;
         let Some(client) = known.get(&mapping.client) else {
@@ -133,16 +142,8 @@ pub(super) async fn clients<D: ServiceDeskCatalog>(
         if let Some(found) = found {
             names(found, client, clients, report);
         }
-        if mapping.site.is_none() && client.has_main_site == Some(false) {
-            report.warning(
-                CheckId::ClientMainSite,
-                format!(
-                    "environment {environment} is mapped to client {} ({:?}), which has no main site: HaloPSA may \
-                     refuse its tickets",
-                    client.id, client.name
-                ),
-                "give the client a main site (Customers → the client → Sites), or name one as `site` in the mapping",
-            );
+        if mapping.site.is_none() {
+            main_site(environment, client, sites.as_deref(), report);
         }
         let stored = client.stored_environment.filter(|id| *id != environment);
         let other = stored.and_then(|id| listed.clone().find(|it| it.id == id));
@@ -157,8 +158,8 @@ pub(super) async fn clients<D: ServiceDeskCatalog>(
                 "correct the client id, or the client's Liongard id in HaloPSA",
             );
         }
-        if client.active {
-            site(desk, mapping, report).await;
+        if let (true, Some(sites)) = (client.active, &sites) {
+            site(mapping, sites, report);
         }
     }
 }
@@ -193,19 +194,51 @@ fn names(
     );
 }
 
-/// A mapped site must be the client's own.
-async fn site<D: ServiceDeskCatalog>(desk: &D, mapping: &Mapping, report: &mut DoctorReport) {
-    let Some(site) = mapping.site else { return };
-    let Ok(sites) = desk.sites(mapping.client).await else {
-        return;
+/// Tickets of a mapping that names no site are opened at the client's main site.
+fn main_site(
+    environment: EnvironmentId,
+    client: &ClientInfo,
+    sites: Option<&[SiteInfo]>,
+    report: &mut DoctorReport,
+) {
+    let remedy = "give the client a main site (Customers → the client → Sites), or name one as `site` in the mapping";
+    let mapped = format!(
+        "environment {environment} is mapped to client {} ({:?})",
+        client.id, client.name
+    );
+    let main = match client.main_site {
+        MainSite::Unknown => return,
+        MainSite::Absent => {
+            let thing = format!("{mapped}, which has no main site: HaloPSA may refuse its tickets");
+            return report.warning(CheckId::ClientMainSite, thing, remedy);
+        }
+        MainSite::Site(main) => main,
     };
-    report.done(CheckId::SiteUsable);
-    if sites.is_empty() {
-        return;
+    let known = sites.into_iter().flatten().find(|site| site.id == main);
+    if let Some(site) = known.filter(|site| client.active && !site.active) {
+        report.warning(
+            CheckId::MainSiteActive,
+            format!(
+                "{mapped}, whose main site {main} ({:?}) is inactive: HaloPSA may refuse its tickets",
+                site.name
+            ),
+            remedy,
+        );
     }
+}
+
+/// A mapped site must be the client's own.
+fn site(mapping: &Mapping, all: &[SiteInfo], report: &mut DoctorReport) {
+    let Some(site) = mapping.site else { return };
+    report.done(CheckId::SiteUsable);
+    let is_own = |it: &&SiteInfo| it.client.is_none_or(|client| client == mapping.client);
+    let sites: Vec<&SiteInfo> = all.iter().filter(is_own).collect();
     let usable = sites.iter().filter(|site| site.active);
-    let named = usable.map(|site| format!("{} {}", site.id, site.name));
-    let remedy = format!("choose one of: {}", some_of(named));
+    let named = some_of(usable.map(|site| format!("{} {}", site.id, site.name)));
+    let remedy = match named.is_empty() {
+        true => "give the client a site that is in use (Customers → the client → Sites)".to_owned(),
+        false => format!("choose one of: {named}"),
+    };
     let (environment, client) = (mapping.environment, mapping.client);
     match sites.iter().find(|known| known.id == site) {
         None => report.problem_of(

@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use halogard_config::nearest;
 use halogard_domain::Policy;
 use halogard_domain::ids::EnvironmentId;
 use halogard_domain::policy::Mode;
 use serde::Serialize;
 
 use super::checks::{CheckId, CheckOwner};
+
+/// How many groups are named that an unknown one may have meant.
+const NEAR_MAX: usize = 4;
 
 /// The findings of `doctor`, in the order of its checks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -160,6 +164,34 @@ impl DoctorReport {
         };
         self.findings.retain(|found| belongs(found.id.as_str()));
         self
+    }
+
+    /// The groups and checks that an unknown `group` may have meant, the nearest first; `None` where there is such a
+    /// group.
+    #[must_use]
+    pub fn near_groups(group: &str) -> Option<Vec<&'static str>> {
+        let mut known: BTreeSet<&'static str> = BTreeSet::new();
+        for check in CheckId::ALL {
+            let id = check.as_str();
+            let ends = id.match_indices('.').map(|(end, _)| end);
+            known.extend(ends.map(|end| &id[..end]));
+            known.insert(id);
+        }
+        if known.contains(group) {
+            return None;
+        }
+        let mut near = Vec::new();
+        while near.len() < NEAR_MAX
+            && let Some(next) = nearest(group, known.iter().copied())
+        {
+            known.remove(next);
+            near.push(next);
+        }
+        if near.is_empty() {
+            // Nothing is like it: the groups as a whole.
+            near.extend(known.iter().filter(|id| !id.contains('.')));
+        }
+        Some(near)
     }
 
     /// Adds everything that another part of the examination found.

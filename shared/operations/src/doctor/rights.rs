@@ -67,6 +67,14 @@ pub const PERMISSIONS: &[Right] = &[
         scope: None,
     },
     Right {
+        menu: APPLICATION,
+        label: "not `all` nor `all:standard`; an application and an agent for Halogard alone",
+        why: "least rights: a leaked secret opens less, and what another integration does is not taken for Halogard's",
+        symptom: "none",
+        check: Some(CheckId::ApplicationScopes),
+        scope: None,
+    },
+    Right {
         menu: AGENT,
         label: "enabled",
         why: "a disabled agent may do nothing",
@@ -88,6 +96,14 @@ pub const PERMISSIONS: &[Right] = &[
         why: "HaloPSA shows tickets by team",
         symptom: "a create with that team is refused, or the ticket is missing from lists",
         check: Some(CheckId::AgentTeams),
+        scope: None,
+    },
+    Right {
+        menu: AGENT,
+        label: "Departments & Teams: member of the departments of these teams",
+        why: "HaloPSA shows tickets by department",
+        symptom: "a create with that team is refused, or the ticket is missing from lists",
+        check: Some(CheckId::AgentDepartments),
         scope: None,
     },
     Right {

@@ -15,7 +15,7 @@ use halogard_domain::Policy;
 use halogard_domain::ids::{OutcomeId, StatusId, TicketTypeId};
 use halogard_domain::policy::{Mode, Template};
 
-use super::{CheckId, DoctorReport, FindingScope, list, some_of};
+use super::{CheckId, DoctorReport, FindingScope, asked, list, some_of};
 
 /// What HaloPSA has, as far as it shows it.
 struct Offered {
@@ -93,9 +93,16 @@ pub(super) async fn check<D: ServiceDeskCatalog>(
         },
     };
     for template in policy.templates.values() {
-        let detail = desk.ticket_type(template.ticket_type).await;
-        let allowed = desk.allowed_statuses(template.ticket_type).await.ok();
-        let outcomes = desk.allowed_outcomes(template.ticket_type).await.ok();
+        let kind = template.ticket_type;
+        let detail = desk.ticket_type(kind).await;
+        let what = format!("the fields of ticket type {kind}");
+        let detail = asked(report, CheckId::FieldMandatory, &what, detail);
+        let allowed = desk.allowed_statuses(kind).await;
+        let what = format!("the statuses that ticket type {kind} allows");
+        let allowed = asked(report, CheckId::StatusAllowed, &what, allowed);
+        let outcomes = desk.allowed_outcomes(kind).await;
+        let what = format!("the outcomes that ticket type {kind} offers");
+        let outcomes = asked(report, CheckId::OutcomeAllowed, &what, outcomes);
         let mut one = OneTemplate {
             template,
             is_chosen_by_us: policy.mode == Mode::Managed,
@@ -103,7 +110,7 @@ pub(super) async fn check<D: ServiceDeskCatalog>(
         };
         one.ticket_type(offered.types.as_deref(), own);
         one.statuses(offered.statuses.as_deref(), allowed.as_ref());
-        let detail = detail.ok().flatten();
+        let detail = detail.flatten();
         let sla = detail.as_ref().and_then(|detail| detail.sla);
         one.priorities(offered.priorities.as_deref(), sla);
         one.outcome(offered.outcomes.as_deref(), outcomes.as_ref());

@@ -2,8 +2,8 @@
 
 use halogard_app::ports::{ServiceDeskCatalog, WebhookInfo};
 
-use super::{CheckId, DoctorReport, OwnFacts};
-use crate::webhooks::EVENTS;
+use super::{CheckId, DoctorReport, OwnFacts, asked};
+use crate::webhooks::{EVENTS, leads_here};
 
 /// Where webhooks are made.
 const MENU: &str = "Configuration → Integrations → Webhooks";
@@ -17,17 +17,24 @@ pub(super) async fn check<D: ServiceDeskCatalog>(
     let Some(token) = &own.webhook_token else {
         return;
     };
-    let Ok(Some(webhooks)) = desk.webhooks().await else {
+    let what = "whether HaloPSA has a webhook with our address";
+    let answer = desk.webhooks().await;
+    let Some(answer) = asked(report, CheckId::WebhookPresent, what, answer) else {
+        return;
+    };
+    let Some(webhooks) = answer else {
         return report.cannot_tell(
             CheckId::WebhookPresent,
-            "whether HaloPSA has a webhook with our address".to_owned(),
-            format!("look under {MENU}; this credential may not"),
+            format!("{what}: this credential may not see webhooks"),
+            format!("look under {MENU}"),
         );
     };
-    let ours: Vec<&WebhookInfo> = webhooks
+    // As `webhook status` finds them.
+    let mut ours: Vec<&WebhookInfo> = webhooks
         .iter()
-        .filter(|it| it.url.contains(token))
+        .filter(|it| leads_here(&it.url, token))
         .collect();
+    ours.sort_by_key(|it| !it.active);
     report.done(CheckId::WebhookPresent);
     let Some(first) = ours.first() else {
         return report.warning(
@@ -64,11 +71,16 @@ pub(super) async fn check<D: ServiceDeskCatalog>(
 
 /// Looks for events that do not make `webhook` fire.
 async fn events<D: ServiceDeskCatalog>(desk: &D, webhook: &WebhookInfo, report: &mut DoctorReport) {
-    let Ok(Some(bound)) = desk.webhook_events(&webhook.id).await else {
+    let what = format!("which events make the webhook {:?} send", webhook.name);
+    let answer = desk.webhook_events(&webhook.id).await;
+    let Some(answer) = asked(report, CheckId::WebhookEvents, &what, answer) else {
+        return;
+    };
+    let Some(bound) = answer else {
         return report.cannot_tell(
             CheckId::WebhookEvents,
-            format!("which events make the webhook {:?} send", webhook.name),
-            format!("look under {MENU} → the webhook → Events; this credential may not"),
+            format!("{what}: this credential may not see them"),
+            format!("look under {MENU} → the webhook → Events"),
         );
     };
     report.done(CheckId::WebhookEvents);

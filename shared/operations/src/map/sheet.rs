@@ -111,8 +111,19 @@ fn others(candidates: &[ClientMatch], rivals: &[RivalEnvironment]) -> String {
     clients.chain(environments).collect::<Vec<_>>().join("; ")
 }
 
+/// The records that a file may name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownRecords {
+    /// Liongard's environments.
+    pub environments: BTreeSet<EnvironmentId>,
+    /// HaloPSA's clients.
+    pub clients: BTreeSet<HaloClientId>,
+    /// The config's templates.
+    pub templates: BTreeSet<String>,
+}
+
 /// The new entries in a file that [`write_sheet`] wrote and a person edited. Rows without a client are left
-/// alone, and so is what `policy` maps already.
+/// alone, and so is what `policy` maps already. A row that names what is not `known` is a problem.
 ///
 /// # Errors
 ///
@@ -120,6 +131,7 @@ fn others(candidates: &[ClientMatch], rivals: &[RivalEnvironment]) -> String {
 pub fn read_sheet(
     text: &str,
     policy: &Policy,
+    known: &KnownRecords,
     defaults: &EntryDefaults,
 ) -> Result<CustomerEntries, SheetError> {
     let mut problems = Vec::new();
@@ -129,7 +141,8 @@ pub fn read_sheet(
         Ok(rows) => {
             for SheetRow { line, cells } in rows {
                 let added = read_row(&cells, policy, defaults, &mut seen, &mut found);
-                problems.extend(added.err().map(|why| format!("line {line}: {why}")));
+                let why = added.err().or_else(|| unknown(&cells, known));
+                problems.extend(why.map(|why| format!("line {line}: {why}")));
             }
         }
         Err(why) => problems.push(why),
@@ -183,6 +196,27 @@ fn has_column(columns: &StringRecord, name: &str) -> bool {
     columns
         .iter()
         .any(|column| column.trim().eq_ignore_ascii_case(name))
+}
+
+/// The record that a row names and that is not there. An empty cell names none.
+fn unknown(cells: &BTreeMap<String, String>, known: &KnownRecords) -> Option<String> {
+    let id = |column| number(cells, column).ok().flatten();
+    let environment = id("environment")?;
+    if !known
+        .environments
+        .contains(&EnvironmentId::new(environment))
+    {
+        return Some(format!(
+            "Liongard shows no environment {environment} to this key"
+        ));
+    }
+    let client = id("client").filter(|it| !known.clients.contains(&HaloClientId::new(*it)));
+    if let Some(client) = client {
+        return Some(format!("HaloPSA shows no client {client} to this agent"));
+    }
+    let template = cells.get("template").filter(|cell| !cell.is_empty())?;
+    let is_known = known.templates.contains(template);
+    (!is_known).then(|| format!("the config has no template {template:?}"))
 }
 
 /// Takes one row.

@@ -31,8 +31,8 @@ use serde_json::Value;
 use super::{TransferError, TransferLine};
 
 /// The types of records that an export leaves out, by their partition: a token is requested anew, and its seal
-/// belongs to the credentials of the installation.
-pub const LEFT_OUT: [&str; 1] = ["token"];
+/// belongs to the credentials of the installation; what is queued is derived anew.
+pub const LEFT_OUT: [&str; 2] = ["requested_work", "token"];
 
 /// Does `$do` with the types of records of which there is one.
 macro_rules! with_singletons {

@@ -6,8 +6,12 @@ use crate::http_message::{Query, SimResponse};
 use crate::world::{Agent, ClientSpec, TicketType};
 
 use super::refusal;
+use super::settings::ApiApplication;
 use super::state::{AccessToken, HaloState};
 use super::webhooks::EVENTS;
+
+/// The number of the only department.
+const DEPARTMENT: i64 = 1;
 
 impl HaloState {
     /// `GET /Status`.
@@ -160,7 +164,7 @@ impl HaloState {
         let odd = &self.settings.misconfigurations;
         let row = |team: &crate::world::Team| {
             json!({
-                "id": team.id, "name": team.name, "department_id": 1,
+                "id": team.id, "name": team.name, "department_id": DEPARTMENT,
                 "inactive": odd.inactive_teams.contains(&team.name),
                 "forrequests": !odd.teams_without_tickets.contains(&team.name), "foropps": false, "forprojects": team.id == 2,
             })
@@ -220,6 +224,8 @@ impl HaloState {
                 })
             })
             .collect();
+        let department = odd.only_department.unwrap_or(DEPARTMENT);
+        row["departments"] = json!([{ "department_id": department, "department_name": "Support" }]);
         row["clients"] = json!([]);
         row["claims"] = json!([]);
         row["workday_timezone"] = json!("UTC");
@@ -234,6 +240,21 @@ impl HaloState {
             "isdisabled": agent.disabled, "is_agent": true, "team": agent.team,
             "isapiagent": agent.api_only, "is_admin": false,
         })
+    }
+
+    /// `GET /Application`: without their secrets.
+    pub(super) fn list_applications(&self) -> SimResponse {
+        let row = |(id, application): (usize, &ApiApplication)| {
+            let scopes = application.scopes.iter();
+            let scopes: Vec<Value> = scopes.map(|name| json!({ "name": name })).collect();
+            json!({
+                "id": id.to_string(), "clientId": application.client_id,
+                "displayName": application.display_name, "grant_type": "client_credentials",
+                "loginas_agent_id": application.agent_id, "inactive": false, "scopes": scopes,
+            })
+        };
+        let applications = self.settings.applications.iter().enumerate();
+        SimResponse::ok(&applications.map(row).collect())
     }
 
     /// `GET /Client`.

@@ -9,7 +9,7 @@ use super::state::{AccessToken, HaloState};
 use super::{HaloPsa, auth, refusal};
 
 /// Resources under `/api`, as the vendor writes them.
-const RESOURCES: [&str; 22] = [
+const RESOURCES: [&str; 23] = [
     "authinfo",
     "InstanceInfo",
     "Tickets",
@@ -20,6 +20,7 @@ const RESOURCES: [&str; 22] = [
     "Outcome",
     "Team",
     "Agent",
+    "Application",
     "Client",
     "Site",
     "Users",
@@ -121,7 +122,9 @@ fn needs(method: &Method, rest: &[&str], state: &HaloState) -> Option<&'static s
         "tickets" | "actions" if reading => Some("read:tickets"),
         "tickets" | "actions" => Some("edit:tickets"),
         "client" | "site" | "users" => Some("read:customers"),
-        "webhook" | "notification" | "webhookevent" if state.settings.webhooks_need_admin => {
+        "application" | "webhook" | "notification" | "webhookevent"
+            if state.settings.webhooks_need_admin =>
+        {
             Some("admin")
         }
         _ => None,
@@ -179,6 +182,7 @@ impl HaloState {
             (["agent"], _) => self.list_agents(query),
             (["agent", "me"], _) => self.own_agent(token),
             (["agent", _], Some(id)) => self.one_agent(id),
+            (["application"], _) => self.list_applications(),
             (["client"], _) => self.list_clients(query),
             (["client", _], Some(id)) => self.one_client(id),
             (["site"], _) => self.list_sites(query),

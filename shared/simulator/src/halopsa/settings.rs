@@ -238,6 +238,8 @@ pub struct Misconfigurations {
     pub teams_without_tickets: BTreeSet<String>,
     /// Sites that are no longer served.
     pub inactive_sites: BTreeSet<i64>,
+    /// The API's agent is in no department but this one.
+    pub only_department: Option<i64>,
     /// Clients without a main site.
     pub clients_without_main_site: BTreeSet<i64>,
     /// Events that are bound to no webhook.

@@ -41,6 +41,9 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 /// Pause between two attempts to take the worker lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
+/// What SQLite takes for no file.
+const IN_MEMORY: &str = ":memory:";
+
 /// The file whose lock says that a worker runs.
 const LOCK_FILE: &str = "halogard.lock";
 
@@ -98,6 +101,19 @@ impl<C: Clock> Store<C> {
         open_private(path).map_err(|source| files(path, source))?;
         protect(path);
         Ok(Self::over(connect(path, Migrate::Empty)?, key, clock, None))
+    }
+}
+
+impl<C: Clock> Store<C> {
+    /// A store that is in memory and ends with the process, for a command that finds none and is to leave none
+    /// behind.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Sql`] when SQLite gives no memory.
+    pub fn in_memory(key: StoreKey, clock: C) -> Result<Self, OpenError> {
+        let connection = connect(Path::new(IN_MEMORY), Migrate::Empty)?;
+        Ok(Self::over(connection, key, clock, None))
     }
 }
 
@@ -236,9 +252,7 @@ pub(super) fn connect(path: &Path, allowed: Migrate) -> Result<Connection, OpenE
         Some(ErrorCode::NotADatabase) => OpenError::NotADatabase {
             path: path.to_owned(),
         },
-        Some(ErrorCode::CannotOpen) if !path.exists() => OpenError::NoStore {
-            path: path.to_owned(),
-        },
+        Some(ErrorCode::CannotOpen) if !path.try_exists().unwrap_or(false) => not_there(path),
         _ => OpenError::Sql {
             path: path.to_owned(),
             source,
@@ -286,6 +300,18 @@ pub(super) fn connect(path: &Path, allowed: Migrate) -> Result<Connection, OpenE
     // From here on a busy file suspends the call and not its thread.
     connection.busy_timeout(Duration::ZERO).map_err(sql)?;
     Ok(connection)
+}
+
+/// Why the file `path` cannot be opened: there is none, or this user may not look for it.
+#[must_use]
+pub fn not_there(path: &Path) -> OpenError {
+    let none = || OpenError::NoStore {
+        path: path.to_owned(),
+    };
+    match fs::metadata(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => files(path, source),
+        _ => none(),
+    }
 }
 
 /// Whether opening tries again while another process writes.

@@ -55,6 +55,31 @@ impl OneTemplate<'_> {
         if let Some(own) = own.filter(|own| !own.teams.is_empty()) {
             self.own_membership(&team, own);
         }
+        let department = known.iter().find(|it| it.name == team);
+        let department = department.and_then(|it| it.department);
+        if let (Some(department), Some(own)) = (department, own) {
+            self.own_department(&team, department, own);
+        }
+    }
+
+    /// An agent sees what belongs to its departments.
+    fn own_department(&mut self, team: &str, department: i64, own: &OwnAgent) {
+        if own.departments.is_empty() {
+            return;
+        }
+        self.report.done(CheckId::AgentDepartments);
+        if own.departments.contains(&department) {
+            return;
+        }
+        let thing = format!(
+            "the agent {:?} is not in the department (number {department}) of team {team:?}, to which {} gives tickets",
+            own.name,
+            self.name()
+        );
+        let remedy = "Configuration → Teams & Agents → Departments → the department: add the agent; without it tickets may \
+                      be refused or not listed";
+        self.report
+            .warning(CheckId::AgentDepartments, thing, remedy);
     }
 
     /// An agent sees and writes in the teams it belongs to.
