@@ -180,7 +180,10 @@ impl MachineStore {
             }
             (Err(error), Ok(_)) => return Err(error),
         };
-        if let Err(error) = &config {
+        // Who needs the config says that there is none.
+        if let Err(error) = &config
+            && config_file.exists()
+        {
             output::caution(&error.to_string());
         }
         Ok(Self {

@@ -11,7 +11,9 @@ use halogard_app::dialect::{ProbeWhen, dialect};
 use halogard_app::ports::Clock as _;
 use halogard_domain::Policy;
 use halogard_domain::dialect::DialectReport;
+use halogard_domain::ids::HaloClientId;
 use halogard_domain::policy::Mode;
+use halogard_operations::audit::{self, AuditedAnswer};
 use halogard_operations::doctor::{
     self, CheckId, DoctorReport, Extent, Level, permissions_document,
 };
@@ -20,6 +22,7 @@ use halogard_runtime::settings::SettingValues;
 use serde::Serialize;
 
 use crate::commands::serve::wrong_clock;
+use crate::confirm::operator;
 use crate::dialect_table;
 use crate::failure::Refused;
 use crate::metrics::ProcessMetrics;
@@ -36,8 +39,12 @@ pub struct DoctorOptions {
     /// Only the checks whose ids begin with this, as `halopsa.agent` or `liongard`.
     #[arg(long, value_name = "GROUP")]
     pub only: Option<String>,
+    /// Also try what the API says of no right: open one test ticket for this client of HaloPSA, note, assign, close and
+    /// change it.
+    #[arg(long, value_name = "CLIENT")]
+    pub probe_writes: Option<u64>,
     /// Print the rights that the credentials need, and check nothing.
-    #[arg(long, conflicts_with_all = ["json", "only", "stack"])]
+    #[arg(long, conflicts_with_all = ["json", "only", "stack", "probe_writes"])]
     pub print_permissions: bool,
 }
 
@@ -95,6 +102,7 @@ pub async fn run(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
     let examined = Examine {
         policy,
         report: first.clone(),
+        probed_client: options.probe_writes.map(HaloClientId::new),
     };
     let missing = MissingStore::Imagined;
     let (mut report, dialect) = match opened_store::run_where(&options.store, missing, examined)
@@ -150,6 +158,8 @@ struct Examine {
     /// That of this machine's file; a stack has its own.
     policy: Option<Policy>,
     report: DoctorReport,
+    /// The client for which a test ticket is opened.
+    probed_client: Option<HaloClientId>,
 }
 
 impl StoreCommand for Examine {
@@ -159,7 +169,16 @@ impl StoreCommand for Examine {
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<Self::Output> {
-        examine(&opened, self.policy, self.report).await
+        let policy = match self.policy {
+            Some(policy) => Some(policy),
+            None => opened.configured_policy().await.ok(),
+        };
+        let (mut report, known) = examine(&opened, policy.clone(), self.report).await?;
+        // Known only where both vendors could be asked.
+        if let (Some(client), Some(policy), Some(_)) = (self.probed_client, policy, &known) {
+            probe_writes(&opened, &policy, client, &mut report).await?;
+        }
+        Ok((report, known))
     }
 }
 
@@ -208,6 +227,41 @@ pub async fn examine<S: Store + Clone + 'static>(
         known = Some(seen);
     }
     Ok((report, known))
+}
+
+/// Opens the test ticket of a probe and does with it what workers do. Each template has rights of its own; the first
+/// is tried.
+async fn probe_writes<S: Store + Clone + 'static>(
+    opened: &OpenedStore<S>,
+    policy: &Policy,
+    client: HaloClientId,
+    report: &mut DoctorReport,
+) -> anyhow::Result<()> {
+    if policy.mode == Mode::Observe {
+        report.cannot_tell(
+            CheckId::ProbeOpen,
+            "in observe mode nothing is written, so no test ticket is opened".to_owned(),
+            "choose another mode first",
+        );
+        return Ok(());
+    }
+    let Some(template) = policy.templates.values().next() else {
+        report.cannot_tell(
+            CheckId::ProbeOpen,
+            "the config has no template for a test ticket".to_owned(),
+            "add one",
+        );
+        return Ok(());
+    };
+    let now = SystemClock.now();
+    let desk = opened.vendors().await?.desk;
+    doctor::probe_writes(&desk, template, client, now, report).await;
+    let subject = format!("client {client}");
+    let done = "a test ticket was requested";
+    let command = "doctor --probe-writes";
+    let done = AuditedAnswer::of(done, report);
+    audit::record(&opened.store, &operator(None), command, &subject, done, now).await?;
+    Ok(())
 }
 
 /// Compares this machine's clock with those of the answers.

@@ -288,6 +288,7 @@ impl<E: Env> Reconciler<E> {
         Report {
             outcome: Ok(outcome),
             actions: action.into_iter().collect(),
+            pair: None,
         }
     }
 
@@ -323,6 +324,7 @@ impl<E: Env> Reconciler<E> {
                 // A conflict means starting over, whatever the result of the plan.
                 (saved, outcome) => saved.and(outcome),
             },
+            pair: Some((session.link.alert, session.link.ticket)),
             actions: session.actions,
         }
     }

@@ -14,6 +14,7 @@ mod report;
 mod rights;
 mod templates;
 mod webhooks;
+mod write_probe;
 
 use halogard_app::ports::{
     AlertSource, DialectProbe, EnvironmentInfo, ErrorCode, Inspectors, OwnAgent, PortError,
@@ -27,6 +28,7 @@ pub use dialect::check_dialect;
 pub use own::{Credential, CredentialAge, PublicAddress};
 pub use report::{DoctorReport, Finding, FindingScope, Level};
 pub use rights::{PERMISSIONS, Right, permissions_document, scopes_needed};
+pub use write_probe::probe_writes;
 
 /// How much is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,11 +163,12 @@ async fn everything_in_halopsa<D: ServiceDeskCatalog>(
     report: &mut DoctorReport,
 ) {
     templates::check(desk, agent, policy, report).await;
-    let (settings, reason) = match desk.tenant_settings().await {
-        Ok(Some(settings)) => (Some(settings), String::new()),
-        Ok(None) => (None, "this credential may not see it".to_owned()),
-        Err(error) => (None, unanswered(&error).0),
-    };
+    let what = "whether HaloPSA's own Liongard integration is on";
+    let look = "look under Configuration → Integrations → Liongard";
+    let answer = desk.tenant_settings().await;
+    let settings = asked(report, CheckId::OwnIntegration, what, answer);
+    let was_answered = settings.is_some();
+    let settings = settings.flatten();
     if policy.mode == Mode::Managed {
         let demands = settings.and_then(|settings| settings.must_assign_to_close);
         templates::closing::check(demands, policy, report);
@@ -177,11 +180,12 @@ async fn everything_in_halopsa<D: ServiceDeskCatalog>(
             "use only one of them: Configuration → Integrations → Liongard",
         ),
         Some(false) => report.done(CheckId::OwnIntegration),
-        None => report.cannot_tell(
+        None if was_answered => report.cannot_tell(
             CheckId::OwnIntegration,
-            format!("whether HaloPSA's own Liongard integration is on: {reason}"),
-            "look under Configuration → Integrations → Liongard",
+            format!("{what}: this credential may not see it"),
+            look,
         ),
+        None => {}
     }
     webhooks::check(desk, own, report).await;
 }

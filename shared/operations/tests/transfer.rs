@@ -32,14 +32,29 @@ fn partitions_declared(folder: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
-#[test]
-fn every_type_of_record_is_exported_or_left_out_for_a_reason() {
+/// The partitions of every type of record.
+fn all_partitions() -> BTreeSet<String> {
     let mut declared = BTreeSet::new();
     for folder in ["../domain/src", "../app/src"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         partitions_declared(&folder, &mut declared);
     }
     assert!(declared.len() > 15, "{declared:?}");
+    declared
+}
+
+#[test]
+fn the_operators_policy_on_aws_allows_to_read_every_type_of_record() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/aws/operator-policy.json");
+    let policy = std::fs::read_to_string(file).unwrap();
+    for partition in all_partitions() {
+        assert!(policy.contains(&format!("\"{partition}\"")), "{partition}");
+    }
+}
+
+#[test]
+fn every_type_of_record_is_exported_or_left_out_for_a_reason() {
+    let declared = all_partitions();
     let exported_or_left_out: BTreeSet<String> = moved_partitions()
         .into_iter()
         .chain(LEFT_OUT)

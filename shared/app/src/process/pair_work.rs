@@ -133,8 +133,11 @@ impl<E: Env> Reconciler<E> {
         attempt: u32,
     ) -> Dispatched {
         let failed = report.outcome.is_err();
+        let of_alert = report.pair.map(|(alert, _)| alert);
+        let of_ticket = report.pair.and_then(|(_, ticket)| ticket);
         let dispatched = self.dispatched(report, attempt);
         if !failed {
+            let (alert, ticket) = (alert.or(of_alert), ticket.or(of_ticket));
             log_reconciled(cause, alert, ticket, &dispatched);
         }
         dispatched

@@ -1,6 +1,7 @@
 //! The outcome of one reconciliation, and why one failed.
 
 use halogard_domain::Timestamp;
+use halogard_domain::ids::{AlertId, TicketId};
 
 use crate::outcome::Action;
 use crate::ports::{ErrorCode, PortError, SaveError};
@@ -11,6 +12,8 @@ pub(crate) struct Report {
     pub(crate) outcome: Result<PairOutcome, ReconcileError>,
     /// What it did, in order; not empty for some reconciliations that failed.
     pub(crate) actions: Vec<Action>,
+    /// The pair afterwards, if it came to one; of several pairs of one ticket the first.
+    pub(crate) pair: Option<(AlertId, Option<TicketId>)>,
 }
 
 impl From<Result<PairOutcome, ReconcileError>> for Report {
@@ -19,6 +22,7 @@ impl From<Result<PairOutcome, ReconcileError>> for Report {
         Self {
             outcome,
             actions: Vec::new(),
+            pair: None,
         }
     }
 }
@@ -29,6 +33,7 @@ impl Report {
         Self {
             outcome: Err(ReconcileError::Conflict),
             actions: Vec::new(),
+            pair: None,
         }
     }
 
@@ -47,6 +52,7 @@ impl Report {
         Self {
             outcome,
             actions: self.actions,
+            pair: self.pair.or(other.pair),
         }
     }
 
@@ -56,6 +62,7 @@ impl Report {
         Self {
             outcome: next.outcome,
             actions: self.actions,
+            pair: next.pair.or(self.pair),
         }
     }
 }

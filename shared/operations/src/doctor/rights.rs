@@ -143,7 +143,7 @@ pub const PERMISSIONS: &[Right] = &[
         label: "Tickets: Read and Modify; can add new tickets; can edit closed tickets; can edit tickets not assigned to it",
         why: "reopens tickets, and writes on those of technicians",
         symptom: "an update answers 200 and changes nothing, or is refused",
-        check: None,
+        check: Some(CheckId::ProbeEditClosed),
         scope: None,
     },
     Right {
@@ -151,7 +151,7 @@ pub const PERMISSIONS: &[Right] = &[
         label: "Editing of Actions: own actions",
         why: "adds notes; never changes a person's",
         symptom: "notes are missing",
-        check: None,
+        check: Some(CheckId::ProbeNote),
         scope: None,
     },
     Right {

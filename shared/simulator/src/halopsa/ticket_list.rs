@@ -16,6 +16,9 @@ use super::settings::{
 use super::state::HaloState;
 use super::ticket::SimTicket;
 
+/// The agent of a ticket that is given to no one.
+const UNASSIGNED_AGENT: i64 = 1;
+
 impl HaloState {
     /// The list a query asks for.
     pub(super) fn list_tickets(&self, query: &Query, now: i64) -> SimResponse {
@@ -33,6 +36,7 @@ impl HaloState {
             })
             .map(|ticket| self.as_read(ticket, now))
             .filter(|ticket| self.is_wanted(ticket, query, &include_closed))
+            .filter(|ticket| !self.is_hidden(ticket))
             .collect();
         sort(&mut found, query, &self.settings);
         let total = found.len();
@@ -71,6 +75,15 @@ impl HaloState {
             "columns": null,
             "tickets": tickets,
         }))
+    }
+
+    /// Whether the API's agent lacks the right to see the ticket in lists.
+    fn is_hidden(&self, ticket: &SimTicket) -> bool {
+        let odd = &self.settings.misconfigurations;
+        match ticket.agent_id {
+            UNASSIGNED_AGENT => odd.hides_unassigned,
+            _ => odd.hides_others,
+        }
     }
 
     /// Page and size in force.
