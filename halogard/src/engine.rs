@@ -387,7 +387,7 @@ mod tests {
     async fn a_lane_that_rests_keeps_no_more_urgent_lane_from_its_work() {
         let folder = tempfile::tempdir().unwrap();
         let reconciler = reconciler(folder.path());
-        let (store, clock) = (reconciler.store.clone(), reconciler.clock.clone());
+        let (store, clock) = (reconciler.store.clone(), reconciler.clock);
         let until = clock.now().plus(Duration::from_secs(3600));
         let mut worker = Worker {
             name: "the tickets loop",

@@ -170,21 +170,22 @@ async fn whether_tickets_must_be_assigned_is_unknown_without_permission() {
 #[tokio::test]
 async fn the_identity_check_uses_a_fresh_token() {
     let harness = Harness::answering(&[
-        r#"{"id": 40, "name": "Halogard"}"#,
+        r#"{"id": 40, "name": "Halogard", "departments": [{"department_id": 3}, {"department_id": null}]}"#,
         r#"{"id": 40, "isdisabled": true}"#,
     ]);
     let desk = harness.desk();
-    let me = |name: &str, active| OwnAgent {
+    let me = |name: &str, active, departments: &[i64]| OwnAgent {
         id: TechnicianId::new(40),
         name: name.to_owned(),
         active,
         is_api_only: None,
         is_administrator: None,
         teams: Vec::new(),
+        departments: departments.iter().copied().collect(),
         ticket_types: Vec::new(),
     };
-    assert_eq!(desk.identity().await.unwrap(), me("Halogard", true));
-    assert_eq!(desk.identity().await.unwrap(), me("40", false));
+    assert_eq!(desk.identity().await.unwrap(), me("Halogard", true, &[3]));
+    assert_eq!(desk.identity().await.unwrap(), me("40", false, &[]));
     assert_eq!(
         harness.tokens().len(),
         2,
@@ -239,6 +240,7 @@ async fn what_is_retired_is_listed_as_such() {
         name: name.to_owned(),
         active,
         takes_tickets: true,
+        department: None,
     };
     let harness = answering(
         &json!([{"id": 5, "name": "Alert", "cancreate": true}, {"id": 6, "name": "Old", "cancreate": false}]),

@@ -169,7 +169,7 @@ async fn everything_sent() -> Vec<SentRequest> {
     const ONE: &str = r#"{"id":1}"#;
     let harness = Harness::answering(&[
         "{}", "{}", NONE, NONE, NONE, ONE, ONE, NONE, ONE, "[]", "[]", "[]", "[]", ONE, "[]", "[]",
-        ONE, NONE, ONE, NONE, "[]", "[]", "[]", "[]", "{}", "[]", ONE, ONE, "[]", ONE,
+        ONE, NONE, ONE, NONE, "[]", "[]", "[]", "[]", "[]", "{}", "[]", ONE, ONE, "[]", ONE,
     ]);
     let client = &harness.client;
     let ticket = TicketId::new(4242);
