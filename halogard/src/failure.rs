@@ -113,7 +113,15 @@ pub fn asks_for_json(arguments: &[OsString]) -> bool {
 
 /// Says why a command failed, on standard error or as JSON on standard output.
 pub fn say(error: &anyhow::Error, as_json: bool) -> ExitCode {
-    let detail = detail_of(error);
+    say_with(error, as_json, FAILED)
+}
+
+/// The same for a command whose failures have an exit code of their own.
+pub fn say_with(error: &anyhow::Error, as_json: bool, exit_code: u8) -> ExitCode {
+    let detail = FailureDetail {
+        exit_code,
+        ..detail_of(error)
+    };
     if as_json {
         print(detail);
     } else {
@@ -123,7 +131,7 @@ pub fn say(error: &anyhow::Error, as_json: bool) -> ExitCode {
             output::remark(&format!("fix: {remedy}"));
         }
     }
-    ExitCode::from(FAILED)
+    ExitCode::from(exit_code)
 }
 
 /// Says what is wrong with a command line, or prints the help that it asks for.

@@ -17,8 +17,8 @@ use halogard_operations::status::{
 use halogard_operations::waiting::WaitingPair;
 use halogard_runtime::SystemClock;
 
+use crate::failure;
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
-use crate::output;
 use crate::page::{self, Cell, Mood, TextPage, ago};
 
 /// Options of `status`.
@@ -60,10 +60,7 @@ pub async fn run(options: &StatusOptions) -> anyhow::Result<ExitCode> {
             let answer = match opened_store::run(&options.store, AskStatus).await {
                 Ok(answer) => answer,
                 // There is no store, or it cannot be read.
-                Err(error) => {
-                    output::problem(&format!("{error:#}"));
-                    return Ok(ExitCode::from(CANNOT_TELL));
-                }
+                Err(error) => return Ok(failure::say_with(&error, json, CANNOT_TELL)),
             };
             page::print(&answer, json, write_status)?;
             Ok(exit_code(answer.verdict))

@@ -149,7 +149,7 @@ impl<D: ServiceDesk + ServiceDeskCatalog> WriteProbe<'_, D> {
             self.id
         );
         match listed {
-            Ok(listed) if listed.contains(&self.id) => self.report.done(check),
+            Ok(listed) if listed.iter().any(|it| it.id == self.id) => self.report.done(check),
             Ok(_) => self.report.problem(
                 check,
                 format!(
