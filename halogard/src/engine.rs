@@ -215,7 +215,7 @@ struct Worker<E: Env> {
 
 impl<E: Env<Clock: SleepClock>> Worker<E> {
     /// Processes messages of the lanes, the first lane first, until the engine stops.
-    async fn work(self) {
+    async fn work(mut self) {
         while !self.shared.stop.is_stopped() {
             let turn = self.work_one().await;
             self.shared.health.succeeded(self.name);
@@ -394,7 +394,6 @@ mod tests {
             reconciler: Arc::new(reconciler),
             shared: EngineShared::default(),
             work: Arc::default(),
-            stopped: watch::channel(false).1,
             lanes: &[Lane::Urgent, Lane::Bulk],
             rests: BTreeMap::new(),
         };
