@@ -139,46 +139,75 @@ async fn queue(bench: &Bench, priority: &str) {
     store.send(Lane::Urgent, &[message]).await.unwrap();
 }
 
+/// What another worker does while the second of two changes is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meanwhile {
+    /// Nothing.
+    Nothing,
+    /// It saves the link as it is.
+    Save,
+    /// It reads the ticket, and finds that the first change was not made.
+    Look,
+}
+
+impl Meanwhile {
+    async fn happen(self, bench: &Bench) {
+        let store = &bench.reconciler.store;
+        match self {
+            Self::Nothing => {}
+            Self::Save => {
+                let stored = store.load(ALERT).await.unwrap().unwrap();
+                let saved = store.save(&stored.value, &[], stored.revision).await;
+                saved.unwrap();
+            }
+            Self::Look => {
+                bench.clock.pass(Duration::from_secs(3));
+                let look = Message::reconcile_ticket(TICKET, Cause::Sweep).into();
+                store.send(Lane::Bulk, &[look]).await.unwrap();
+                bench.reconciler.process_next(Lane::Bulk).await.unwrap();
+            }
+        }
+    }
+}
+
 #[tokio::test]
-async fn two_dropped_changes_are_made_again_although_the_link_is_saved_meanwhile() {
-    for (first, second, wanted) in [
+async fn two_dropped_changes_are_made_again_whatever_another_worker_does_meanwhile() {
+    let pairs = [
         ("low", "critical", 1),
         ("critical", "low", 4),
         ("low", "high", 2),
-    ] {
-        for is_saved_meanwhile in [false, true] {
-            let of = format!("{first}, {second}, saved meanwhile: {is_saved_meanwhile}");
-            let bench = bench().await;
-            let desk = &bench.reconciler.desk;
-            *desk.drops_changes.lock().unwrap() = true;
-            queue(&bench, first).await;
-            bench.process_all().await;
-            bench.clock.pass(Duration::from_secs(60));
-            queue(&bench, second).await;
-            if is_saved_meanwhile {
+    ];
+    for (first, second, wanted) in pairs {
+        for meanwhile in [Meanwhile::Nothing, Meanwhile::Save, Meanwhile::Look] {
+            for apart in [60, 298] {
+                let of = format!("{first}, {second}, {apart} s apart, {meanwhile:?}");
+                let bench = bench().await;
+                let desk = &bench.reconciler.desk;
+                *desk.drops_changes.lock().unwrap() = true;
+                queue(&bench, first).await;
+                bench.process_all().await;
+                bench.clock.pass(Duration::from_secs(apart));
+                queue(&bench, second).await;
                 *desk.slow_writes.lock().unwrap() = 1;
                 let mut writing = Box::pin(bench.reconciler.process_next(Lane::Urgent));
                 let mut context = Context::from_waker(Waker::noop());
                 assert!(writing.as_mut().poll(&mut context).is_pending(), "{of}");
-                let store = &bench.reconciler.store;
-                let stored = store.load(ALERT).await.unwrap().unwrap();
-                let saved = store.save(&stored.value, &[], stored.revision).await;
-                saved.unwrap();
+                meanwhile.happen(&bench).await;
                 writing.await.unwrap();
-            }
-            for minute in 0..120 {
-                *desk.drops_changes.lock().unwrap() = minute < 4;
-                // Polls compare everything once an hour.
-                if minute == 60 {
-                    queue(&bench, second).await;
+                for minute in 0..120 {
+                    *desk.drops_changes.lock().unwrap() = minute < 4;
+                    // Polls compare everything once an hour.
+                    if minute == 60 {
+                        queue(&bench, second).await;
+                    }
+                    bench.process_all().await;
+                    bench.clock.pass(Duration::from_secs(60));
                 }
-                bench.process_all().await;
-                bench.clock.pass(Duration::from_secs(60));
+                let shown = desk.tickets.lock().unwrap()[&TICKET].priority;
+                assert_eq!(shown, Some(PriorityId::new(wanted)), "{of}");
+                let link = bench.reconciler.store.load(ALERT).await.unwrap().unwrap();
+                assert_eq!(link.value.work, None, "{of}");
             }
-            let shown = desk.tickets.lock().unwrap()[&TICKET].priority;
-            assert_eq!(shown, Some(PriorityId::new(wanted)), "{of}");
-            let link = bench.reconciler.store.load(ALERT).await.unwrap().unwrap();
-            assert_eq!(link.value.work, None, "{of}");
         }
     }
 }

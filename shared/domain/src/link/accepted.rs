@@ -190,7 +190,9 @@ impl AcceptedChange {
         self.priority = self.priority.or(earlier.priority);
         self.is_doubtful |= earlier.is_doubtful;
         self.is_proved &= earlier.is_proved || earlier.priority.is_none();
-        self.before.splice(..0, earlier.before);
+        let unknown = |state: &StateBefore| !self.before.contains(state);
+        let earlier: Vec<StateBefore> = earlier.before.into_iter().filter(unknown).collect();
+        self.before.splice(..0, earlier);
         let excess = self.before.len().saturating_sub(BEFORE_MAX);
         self.before.drain(..excess);
         self
@@ -214,6 +216,14 @@ impl Link {
         });
         let refused = self.refused.iter().find(|refused| refused.write == write);
         let failures = refused.map_or(0, |refused| refused.not_carried_out);
+        // The premise may be what an earlier change asked for. Another worker may settle that one meanwhile.
+        let earlier = self.accepted.iter().filter(|it| it.write == write);
+        let mut before: Vec<StateBefore> = earlier.flat_map(|it| it.before.clone()).collect();
+        before.push(StateBefore {
+            status: change.premise.status,
+            priority: change.premise.priority,
+            base: self.base.clone(),
+        });
         // A change of the status explains it as well.
         let is_of_one_member = change.status.is_none() || change.priority.is_none();
         AcceptedChange {
@@ -226,11 +236,7 @@ impl Link {
             is_proved: is_later && answer.is_dated && is_of_one_member,
             is_doubtful: !is_later || !answer.is_dated || failures > 0,
             failures,
-            before: vec![StateBefore {
-                status: change.premise.status,
-                priority: change.premise.priority,
-                base: self.base.clone(),
-            }],
+            before,
             answered: Box::new(OtherMembers::of(answer)),
         }
     }
