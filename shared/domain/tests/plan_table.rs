@@ -353,6 +353,25 @@ fn an_alert_without_a_ticket_has_its_plan() {
 }
 
 #[test]
+fn a_search_that_finds_nothing_proves_nothing_while_lists_may_lag() {
+    // HaloPSA goes on with a request for a minute, and lists show its ticket up to four minutes later.
+    for (seconds, is_proof) in [
+        (0, false),
+        (61, false),
+        (240, false),
+        (299, false),
+        (300, true),
+    ] {
+        let searched_at = at(100 + seconds);
+        assert_eq!(
+            Claim::is_disproved(at(100), searched_at),
+            is_proof,
+            "{seconds} s"
+        );
+    }
+}
+
+#[test]
 fn an_attempt_in_doubt_is_searched_for_and_never_simply_repeated() {
     let policy = policy(Mode::Managed);
     let mut link = Link::new(alert().id);
