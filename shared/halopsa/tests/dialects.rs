@@ -643,8 +643,7 @@ async fn of_many_requests_that_begin_work_sixteen_are_under_way() {
     for _ in 0..60 {
         harness.next(Ok(answer(200, r#"{"record_count":0,"actions":[]}"#)));
     }
-    let desk = harness.desk();
-    let asked = (1..=60).map(|ticket| desk.notes(TicketId::new(ticket)));
+    let asked = (1..=60).map(|ticket| harness.client.actions(TicketId::new(ticket)));
     let answers = futures_util::future::join_all(asked).await;
     assert!(answers.iter().all(Result::is_ok));
     // A refusal of one of them finds no more than these on their way.
