@@ -90,7 +90,7 @@ fn the_cost_page_counts_the_metrics_that_the_code_can_write() {
         for metric in metrics_in(&source) {
             // One function runs sync cycles and follows runs, another processes the other lanes.
             let only_writer = match metric {
-                "PollLagSeconds" | "RunsWorkAgeSeconds" => "inspector-poll",
+                "AlertsSetAside" | "PollLagSeconds" | "RunsWorkAgeSeconds" => "inspector-poll",
                 "UrgentWorkAgeSeconds" | "BulkWorkAgeSeconds" => "ticket-sync",
                 _ => function.as_str(),
             };
