@@ -114,6 +114,20 @@ fn a_slot_whose_holder_crashed_is_freed_after_its_ttl_and_a_window() {
 }
 
 #[test]
+fn of_two_reports_of_one_request_the_later_frees_its_slot_whichever_comes_first() {
+    for [first, second] in [[1_000, 2_000], [2_000, 1_000]] {
+        let mut ledger = Ledger::default();
+        let slots = [(); 3].map(|()| take(&mut ledger, at(0), &SMALL).unwrap());
+        for slot in slots {
+            ledger.complete(slot, at(first), &SMALL);
+            ledger.complete(slot, at(second), &SMALL);
+        }
+        let free_at = at(2_000).plus(SMALL.window).plus(Limit::MARGIN);
+        assert_eq!(take(&mut ledger, at(3_000), &SMALL), Err(free_at));
+    }
+}
+
+#[test]
 fn completing_and_releasing_twice_count_once() {
     let mut ledger = Ledger::default();
     let slot = take(&mut ledger, at(0), &SMALL).unwrap();

@@ -4,6 +4,7 @@ mod support;
 
 use halogard_domain::ids::{AlertId, STORABLE_MAX};
 use halogard_domain::key::{Installation, InstallationId, KeySecret, Reference, UnverifiedKey};
+use halogard_domain::policy::{Mode, Policy};
 use halogard_domain::render::{marked_summary, referenced_details_html};
 use halogard_domain::{Alert, LinkKey, Timestamp, render};
 use proptest::prelude::*;
@@ -19,6 +20,15 @@ fn key(recurrence: u32) -> LinkKey {
 
 fn secret() -> KeySecret {
     KeySecret::new([7; 32])
+}
+
+#[test]
+fn our_prefixes_are_the_present_one_and_each_former_one_once() {
+    let mut policy = Policy::empty(Mode::Managed);
+    policy.key_prefix = "ACME".to_owned();
+    policy.former_prefixes = ["LG", "ACME", "OLD"].map(str::to_owned).into();
+    let prefixes: Vec<&str> = policy.prefixes().collect();
+    assert_eq!(prefixes, ["ACME", "LG", "OLD"]);
 }
 
 #[test]
