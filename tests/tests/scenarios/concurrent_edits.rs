@@ -153,6 +153,10 @@ impl Edit {
             Self::Status | Self::Close | Self::Reopen => Some("status_id"),
             Self::Priority => Some("priority_id"),
             Self::Agent => Some("agent_id"),
+            // Some tenants demand these with every change; they are read just before it.
+            Self::Client => Some("client_id"),
+            Self::Site => Some("site_id"),
+            Self::Type => Some("tickettype_id"),
             _ => None,
         }
     }
