@@ -63,10 +63,18 @@ pub struct BuiltReconciler<C: SleepClock> {
     pub addresses: String,
 }
 
+/// For how long requests wait for their permits.
+#[derive(Clone, Copy)]
+pub struct PermitWait<'a> {
+    /// The longest that one waits which finishes work.
+    pub finish_wait: Duration,
+    /// None begins after this has stopped the process.
+    pub switch: &'a StopSwitch,
+}
+
 /// Builds the reconciler of one process: the clients of both vendors under the request budget of
 /// `store`, and what works over them. The credentials are those of the settings, or of `keys` if they
-/// rotate. `calls` is informed of every call. A request that finishes work waits up to `finish_wait` for its permit;
-/// none begins after `switch` has stopped the process.
+/// rotate. `calls` is informed of every call.
 pub fn build_reconciler<C: SleepClock>(
     settings: &Settings,
     keys: Option<CredentialSources>,
@@ -74,8 +82,10 @@ pub fn build_reconciler<C: SleepClock>(
     clock: C,
     policy: Policy,
     calls: Arc<dyn CallObserver>,
-    finish_wait: Duration,
-    switch: &StopSwitch,
+    PermitWait {
+        finish_wait,
+        switch,
+    }: PermitWait<'_>,
 ) -> anyhow::Result<BuiltReconciler<C>> {
     let patient = budget(store, settings.limit, clock.clone()).finishing_within(finish_wait);
     let vendors = halogard_vendors::build(

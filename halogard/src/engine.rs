@@ -343,7 +343,7 @@ mod tests {
     use halogard_runtime::settings::{self, SettingValues, Settings};
 
     use super::*;
-    use crate::connect::{self, NetworkReconciler};
+    use crate::connect::{self, NetworkReconciler, PermitWait};
     use crate::data_folder;
 
     /// A policy that cannot be read without a panic.
@@ -376,8 +376,10 @@ mod tests {
             SystemClock,
             policy,
             calls,
-            Duration::ZERO,
-            &StopSwitch::default(),
+            PermitWait {
+                finish_wait: Duration::ZERO,
+                switch: &StopSwitch::default(),
+            },
         )
         .unwrap()
         .reconciler

@@ -169,8 +169,8 @@ fn question() -> StatusQuestion {
 /// Both sides, as they differ from the store: one ticket closed, one deleted, one that belongs to no pair.
 async fn both_sides(store: &Store) -> (ListedAlerts, Tickets) {
     let mut alerts: Vec<_> = (1..=42).map(|id| alert(id, "new")).collect();
-    for closed in 20..30 {
-        alerts[closed].status = Slug::new("closed");
+    for closed in &mut alerts[20..30] {
+        closed.status = Slug::new("closed");
     }
     let links = store.load_many(&(1..=42).map(AlertId::new).collect()).await;
     let tickets = links
@@ -296,7 +296,6 @@ async fn commands_that_change_something_look_as_before() {
         records: 12,
         lines: 140,
         queued: 20,
-        ..Transferred::default()
     };
     looks("export", &moved, |answer, page| {
         commands::transfer::write("exported", answer, page);

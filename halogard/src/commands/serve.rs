@@ -40,7 +40,7 @@ use tracing::warn;
 
 use crate::body::BodyMemory;
 use crate::commands::rotate;
-use crate::connect::{self, NetworkReconciler, PatientBudget};
+use crate::connect::{self, NetworkReconciler, PatientBudget, PermitWait};
 use crate::data_folder;
 use crate::engine::{Engine, EngineShared};
 use crate::health::Health;
@@ -162,12 +162,14 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         SystemClock,
         config.policy,
         calls,
-        if only_looks {
-            PatientBudget::<SystemClock>::MAX_WAIT
-        } else {
-            FINISH_WAIT_MAX
+        PermitWait {
+            finish_wait: if only_looks {
+                PatientBudget::<SystemClock>::MAX_WAIT
+            } else {
+                FINISH_WAIT_MAX
+            },
+            switch: &shared.stop,
         },
-        &shared.stop,
     )?;
     for remark in &built.normalizations {
         output::caution(remark);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use halogard_domain::ids::{PriorityId, StatusId};
+use halogard_domain::ids::PriorityId;
 use halogard_domain::link::{RefusedWrite, TerminalReason, WriteKind};
 use halogard_domain::policy::Mode;
 use halogard_domain::ticket::{Existence, TicketChange};
@@ -14,7 +14,7 @@ use support::{CLOSED, IN_PROGRESS, OPEN, RESOLVED, alert_with, at, linked_as_of,
 fn an_answer_is_overtaken_where_each_member_shows_another_value_than_before() {
     let priority = |number| Some(PriorityId::new(number));
     // What was asked for, what the answer shows, and whether another has decided. The ticket was open, priority 1.
-    let cases: [(Option<StatusId>, Option<u64>, StatusId, u64, bool); 12] = [
+    let cases = [
         (None, Some(4), OPEN, 3, true),
         (None, Some(4), OPEN, 1, false),
         (None, Some(4), CLOSED, 1, false),

@@ -16,7 +16,7 @@ use super::vendors::SimulatedVendors;
 use crate::body::BodyMemory;
 use crate::clock::AcceleratedClock;
 use crate::commands::serve::webhook_auth;
-use crate::connect::{self, NetworkEnv};
+use crate::connect::{self, NetworkEnv, PermitWait};
 use crate::data_folder;
 use crate::engine::{Engine, EngineShared, FixedPolicy};
 use crate::http::{self, HttpState};
@@ -48,8 +48,10 @@ impl DemoInstance {
             clock,
             policy,
             metrics,
-            FINISH_WAIT_MAX,
-            &shared.stop,
+            PermitWait {
+                finish_wait: FINISH_WAIT_MAX,
+                switch: &shared.stop,
+            },
         )?
         .reconciler;
         reconciler.inspector_min_interval = MIN_INTERVAL;
