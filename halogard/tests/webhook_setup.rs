@@ -17,7 +17,7 @@ fn the_webhook_is_installed_once_tried_and_listed() {
         "{absent:?}"
     );
     let refused = bench.operate("webhook install");
-    assert!(refused.stderr.contains("Pass --yes"), "{refused:?}");
+    assert!(refused.stderr.contains("pass --yes"), "{refused:?}");
 
     let installed = bench.operate("webhook install --yes");
     assert_eq!(installed.status.code(), Some(0), "{installed:?}");

@@ -56,7 +56,7 @@ pub(super) struct SimTicket {
     pub(super) actions: Vec<Action>,
     /// The application that logged it; empty for a person.
     pub(super) created_by: String,
-    /// Whether a person changed its customer, type, priority, agent, team or category.
+    /// Whether a person changed its customer, type, priority, agent, team, category or title.
     pub(super) edited_by_person: bool,
 }
 

@@ -183,7 +183,12 @@ impl HaloState {
                 ticket.priority_id,
                 ticket.agent_id,
             ];
-            (numbers, ticket.team.clone(), category)
+            (
+                numbers,
+                ticket.team.clone(),
+                category,
+                ticket.summary.clone(),
+            )
         };
         let filed_before = filed(&ticket);
         self.overwrite(&mut ticket, &draft);

@@ -54,7 +54,7 @@ pub struct TicketView {
     pub updated_at: i64,
     /// The application that logged it; empty for a person.
     pub created_by: String,
-    /// Whether a person changed its customer, type, priority, agent, team or category.
+    /// Whether a person changed its customer, type, priority, agent, team, category or title.
     #[serde(skip)]
     pub edited_by_person: bool,
     /// Custom field values by field id.
