@@ -203,8 +203,13 @@ impl DeskAnswers {
 
     /// The newest time of change on the first page.
     pub(super) fn newest_change(&self) -> Option<Timestamp> {
-        let times = self.newest.tickets()?;
-        times.into_iter().filter_map(changed_at).max()
+        self.changes().into_iter().max()
+    }
+
+    /// When the newest tickets were last changed, as their rows say.
+    pub(super) fn changes(&self) -> Vec<Timestamp> {
+        let rows = self.newest.tickets().unwrap_or_default();
+        rows.into_iter().filter_map(changed_at).collect()
     }
 }
 

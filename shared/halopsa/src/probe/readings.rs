@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use halogard_domain::Timestamp;
 use halogard_domain::dialect::{NamedReading, REFERENCE};
 use serde_json::Value;
 
@@ -11,6 +12,9 @@ use crate::wire::InstanceInfo;
 
 /// How far apart times must be to be those of two zones.
 const APART_MIN: Duration = Duration::from_secs(14 * 60);
+
+/// No zone is further away from another one.
+const ZONE_MAX: Duration = Duration::from_secs(26 * 3600);
 
 /// Entries of a ticket from which on a list without `count` that holds all of them is a whole one.
 const ACTIONS_MIN: usize = 10;
@@ -274,11 +278,16 @@ pub(super) fn page_size(seen: &DeskAnswers) -> Option<NamedReading> {
 }
 
 /// A row that changed before the time from which on it was asked for contradicts itself, unless its time is that
-/// of another zone; and so does one that changes in the future.
+/// of another zone; and so do rows that change in the future. One such row beside others may as well be odd, and
+/// no zone explains a time that is further away than a day.
 pub(super) fn zone(seen: &DeskAnswers) -> Option<NamedReading> {
     const LOCAL: NamedReading = ("local-times", "not UTC");
-    let newest = seen.newest_change()?;
     let theirs = seen.theirs?;
+    let changes = seen.changes();
+    let (ahead, past): (Vec<Timestamp>, Vec<Timestamp>) = changes
+        .iter()
+        .filter(|at| at.since(theirs) < ZONE_MAX)
+        .partition(|at| at.since(theirs) >= APART_MIN);
     let (later, from) = &seen.changed_later;
     let earlier = |at: &_| from.is_some_and(|from| from.since(*at) >= APART_MIN);
     let times: Vec<_> = later
@@ -295,9 +304,10 @@ pub(super) fn zone(seen: &DeskAnswers) -> Option<NamedReading> {
     if is_filtered && !times.is_empty() && times.iter().all(earlier) {
         return Some(LOCAL);
     }
-    if newest.since(theirs) >= APART_MIN {
+    if ahead.len() > 1 || ahead.len() == changes.len() && !ahead.is_empty() {
         return Some(LOCAL);
     }
+    let newest = past.into_iter().max()?;
     (theirs.since(newest) < APART_MIN).then_some((REFERENCE, "UTC"))
 }
 
@@ -334,5 +344,52 @@ pub(super) fn unknown_parameter(seen: &DeskAnswers) -> Option<NamedReading> {
             Some(("unknown-parameters-refused", "they are refused"))
         }
         JsonAnswer::Refused(_) | JsonAnswer::None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The reading of a first page whose rows were changed so many minutes after HaloPSA's own time.
+    fn zone_of(minutes: &[i64]) -> Option<&'static str> {
+        let theirs = Timestamp::from_millis(1_795_276_800_000);
+        let rows = minutes.iter().map(|minutes| {
+            let at = Timestamp::from_millis(theirs.as_millis() + minutes * 60_000);
+            json!({ "id": 1, "last_update": at.to_string() })
+        });
+        let tickets: Vec<Value> = rows.collect();
+        let seen = DeskAnswers {
+            theirs: Some(theirs),
+            newest: JsonAnswer::Json(json!({ "tickets": tickets })),
+            ..DeskAnswers::default()
+        };
+        zone(&seen).map(|(name, _)| name)
+    }
+
+    #[test]
+    fn a_row_from_the_future_beside_others_does_not_prove_another_zone() {
+        const FIFTY_YEARS: i64 = 50 * 365 * 24 * 60;
+        let rows: [(&[i64], Option<&str>); 11] = [
+            (&[-1, -500], Some(REFERENCE)),
+            (&[-500], None),
+            // Ten hours ahead.
+            (&[599, 300, -3000], Some("local-times")),
+            (&[599], Some("local-times")),
+            // One odd row.
+            (&[599, -1, -500], Some(REFERENCE)),
+            (&[599, -500], None),
+            // Times that no zone explains.
+            (&[FIFTY_YEARS, -1], Some(REFERENCE)),
+            (&[FIFTY_YEARS, FIFTY_YEARS, -500], None),
+            (&[FIFTY_YEARS], None),
+            (&[FIFTY_YEARS, 599, 300], Some("local-times")),
+            (&[], None),
+        ];
+        for (minutes, expected) in rows {
+            assert_eq!(zone_of(minutes), expected, "{minutes:?}");
+        }
     }
 }
