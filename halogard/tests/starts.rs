@@ -102,6 +102,27 @@ fn a_start_while_a_vendor_is_away_waits_and_queues_deliveries() {
 }
 
 #[test]
+fn a_start_while_both_vendors_hang_listens_and_queues_deliveries() {
+    let mut bench = Bench::new();
+    // Connections are accepted, and nothing is ever answered.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    for setting in ["HALOPSA_RESOURCE_URL", "LIONGARD_URL"] {
+        bench.set(setting, &address);
+    }
+    // Before any request has timed out.
+    let serve = bench.serve();
+    let body = r#"{"id":"d-1","event":"Site Updated","object_id":"5"}"#;
+    let signed = signature(WEBHOOK_SECRET, body.as_bytes());
+    let headers = [("X-Halo-Signature", signed.as_str())];
+    let answer = bench.http.post(&serve.webhook_url, &headers, body);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let health = bench.http.get(&format!("{}/healthz", serve.base_url));
+    assert_eq!(health.status, 503);
+    assert!(health.body.contains("starting: "), "{health:?}");
+}
+
+#[test]
 fn a_start_that_waits_for_a_vendor_stops_on_a_signal() {
     let mut bench = Bench::new();
     bench.set("LIONGARD_URL", "http://127.0.0.1:9");

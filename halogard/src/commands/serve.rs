@@ -36,6 +36,7 @@ use halogard_runtime::settings::{self, SETTINGS, ServeSettings, SettingValues, S
 use halogard_sqlite::Store;
 use halogard_vendors::CallObserver;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tracing::warn;
 
 use crate::body::BodyMemory;
@@ -85,6 +86,10 @@ const POLLS_SPARE_REQUESTS_FROM: Duration = Duration::from_secs(10);
 
 /// Time between two sweeps of HaloPSA, however often Liongard is polled: a sweep costs a request of the budget.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+
+/// How long a start waits for the first check of both systems before it listens: a vendor that hangs, or that
+/// refuses requests over its limit, delays the check by minutes. Supervisors give up after 90 seconds.
+const FIRST_CHECK_MAX: Duration = Duration::from_secs(20);
 
 /// A start whose vendor cannot be reached tries again after this time, which doubles with each attempt.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -282,12 +287,18 @@ impl Serve {
         let mut beside = JoinSet::new();
         beside.spawn(survive_hang_up());
         let first = tokio::select! {
-            checked = checked(&self.reconciler, false) => checked?.report,
+            checked = timeout(FIRST_CHECK_MAX, checked(&self.reconciler, false)) => checked,
             () = &mut stopped => return Ok(ExitCode::SUCCESS),
         };
-        show(&first, false);
-        self.asked.say(&first);
-        let start = self.start_after(&first);
+        let start = match first {
+            Ok(checked) => {
+                let report = checked?.report;
+                show(&report, false);
+                self.asked.say(&report);
+                self.start_after(&report)
+            }
+            Err(_) => Start::Later("the check of both systems takes longer than usual".to_owned()),
+        };
         if matches!(start, Start::Never) {
             return Ok(ExitCode::FAILURE);
         }
