@@ -18,7 +18,7 @@ use halogard_app::ports::{
     Clock, ErrorCode, Lane, Notifications, Outgoing, PortError, Records, WorkQueue,
 };
 use halogard_credentials::webhook_auth::{
-    Authenticator, PathVerified, SecretReader, WebhookRequest,
+    Authenticator, EXPLAINED_BYTES_MAX, HeadVerdict, PathVerified, SecretReader, WebhookRequest,
 };
 use halogard_domain::record::Singleton;
 use halogard_domain::verification::{DifferenceKind, Verification};
@@ -27,7 +27,8 @@ use halogard_halopsa::webhook::{self, FirstBodies};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::body::{self, BodyMemory};
+use crate::body::{self, BodyMemory, ReceivedBody};
+use crate::connections::RequestConnection;
 use crate::engine::WorkSignal;
 use crate::health::Health;
 use crate::metrics::{CONTENT_TYPE, Measured, ProcessMetrics};
@@ -157,6 +158,7 @@ async fn halopsa<S, C, R>(
     State(state): State<Arc<HttpState<S, C, R>>>,
     token: Result<Path<String>, PathRejection>,
     sender: Option<Extension<SenderAddress>>,
+    connection: Option<Extension<RequestConnection>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response
@@ -165,7 +167,10 @@ where
     C: Clock,
     R: SecretReader,
 {
-    let taken = state.accept(path_token(&token), &headers, body).await;
+    let connection = connection.map(|Extension(connection)| connection);
+    let taken = state
+        .accept(path_token(&token), connection, &headers, body)
+        .await;
     if taken.is_ok() {
         state.work_signal.notify();
     }
@@ -202,10 +207,11 @@ where
     R: SecretReader,
 {
     /// Authenticates a delivery and queues its messages. Nothing is read of a body whose path token is
-    /// wrong.
+    /// wrong. Until the delivery is authentic, its connection may have to make room for another one.
     async fn accept(
         &self,
         token: &str,
+        connection: Option<RequestConnection>,
         headers: &HeaderMap,
         body: Body,
     ) -> Result<usize, Rejection> {
@@ -216,11 +222,12 @@ where
                 return Err(rejection.into());
             }
         };
-        let body = self.bodies.read(headers, body).await?;
         let header = |name: &str| {
             let values = headers.get_all(name).iter();
             values.map(|value| value.as_bytes().to_vec()).collect()
         };
+        let verdict = self.authenticator.judge_head(&path, &header).await;
+        let body = self.read_body(verdict, headers, body).await?;
         let request = WebhookRequest {
             header: &header,
             header_names: &|| {
@@ -232,6 +239,7 @@ where
             body: &body.bytes,
         };
         let verified = self.authenticator.verify(&path, &request).await?;
+        let _busy = connection.as_ref().map(|it| it.keep());
         let mut messages = webhook::parse(verified.body, self.clock.now())?;
         if let Some(first) = self.first_bodies.take(verified.body, &messages) {
             info!(
@@ -252,6 +260,23 @@ fn path_token(token: &Result<Path<String>, PathRejection>) -> &str {
 }
 
 impl<S, C, R> HttpState<S, C, R> {
+    /// Reads the body of a delivery whose headers led to `verdict`. One that cannot be authentic is read only
+    /// if it is small, to say what is wrong with its credential.
+    async fn read_body(
+        &self,
+        verdict: HeadVerdict,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<ReceivedBody, Rejection> {
+        let is_small = body::announced(headers).is_some_and(|bytes| bytes <= EXPLAINED_BYTES_MAX);
+        if verdict == HeadVerdict::NotAuthentic && !is_small {
+            body::discard(body);
+            return Ok(ReceivedBody::default());
+        }
+        let is_authentic = verdict == HeadVerdict::Authentic;
+        self.bodies.read(headers, body, is_authentic).await
+    }
+
     /// The answer to a delivery. What is not authentic learns nothing about why.
     fn answer(
         &self,

@@ -1,12 +1,9 @@
 //! Accepts connections, within limits of number and of time.
 //!
-//! A sender that never finishes costs a place for a limited time. When every place is taken, the connection
-//! that has been without a request longest makes room for the new one, so idle connections, however many,
-//! keep no delivery out.
+//! A sender that never finishes costs a place for a limited time.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -17,11 +14,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 use tracing::{debug, error, warn};
 
+use crate::connections::{ConnectionSlot, Places, RequestConnection};
 use crate::refusals::{RefusalKind, RefusalLog, SenderAddress};
 
 /// How long a sender may take to send the head of a request. It also ends a connection on which no further
@@ -32,7 +30,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_BUFFER_BYTES_MAX: usize = 16 * 1024;
 
 /// Connections of one address at the same time. HaloPSA uses a few; a proxy in front of us some dozens.
-const CONNECTIONS_MAX: usize = 512;
+const CONNECTIONS_MAX: usize = 256;
 
 /// Files that are open at the same time, as far as the system allows: connections of both addresses, and
 /// those to both vendors and the store.
@@ -214,7 +212,7 @@ struct Answers {
 async fn converse(
     stream: TcpStream,
     answers: Answers,
-    place: ConnectionSlot,
+    place: Arc<ConnectionSlot>,
     mut stop: watch::Receiver<bool>,
 ) {
     let Answers {
@@ -223,14 +221,11 @@ async fn converse(
         refusals,
     } = answers;
     let service = service_fn(|mut request: Request<Incoming>| {
-        let busy = place.begin_request();
+        place.begin_request();
         request.extensions_mut().insert(sender);
-        let answer = router.clone().oneshot(request);
-        async move {
-            let answer = answer.await;
-            drop(busy);
-            answer
-        }
+        let connection = RequestConnection(Arc::clone(&place));
+        request.extensions_mut().insert(connection);
+        router.clone().oneshot(request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -240,7 +235,7 @@ async fn converse(
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = place.make_room.notified() => Ok(()),
+        () = place.make_room() => Ok(()),
         () = stopped(&mut stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -270,138 +265,5 @@ fn kind_of(error: &hyper::Error) -> Option<RefusalKind> {
         Some(RefusalKind::NotHttp)
     } else {
         Some(RefusalKind::BrokenOff)
-    }
-}
-
-/// The places for connections.
-struct Places {
-    max: usize,
-    taken: Mutex<Taken>,
-}
-
-/// The places that are taken.
-#[derive(Default)]
-struct Taken {
-    count: usize,
-    /// Numbers connections in the order in which they became idle.
-    next: u64,
-    /// Connections without a request, the longest idle first.
-    idle: BTreeMap<u64, Arc<Notify>>,
-}
-
-impl Places {
-    fn new(max: usize) -> Self {
-        Self {
-            max,
-            taken: Mutex::default(),
-        }
-    }
-
-    /// Takes a place. If none is free, the longest idle connection makes room; `None` if every connection has
-    /// a request under way.
-    fn take(places: &Arc<Self>) -> Option<ConnectionSlot> {
-        let mut taken = places.taken();
-        if taken.count >= places.max {
-            let (_, longest_idle) = taken.idle.pop_first()?;
-            longest_idle.notify_one();
-        }
-        taken.count += 1;
-        let make_room = Arc::new(Notify::new());
-        let idle = Mutex::new(Some(taken.idle(&make_room)));
-        drop(taken);
-        Some(ConnectionSlot {
-            places: Arc::clone(places),
-            make_room,
-            idle,
-        })
-    }
-
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Taken {
-    /// Enters a connection as idle from now on.
-    fn idle(&mut self, make_room: &Arc<Notify>) -> u64 {
-        self.next += 1;
-        self.idle.insert(self.next, Arc::clone(make_room));
-        self.next
-    }
-}
-
-/// The place of one connection.
-struct ConnectionSlot {
-    places: Arc<Places>,
-    /// Notified when the connection has to end.
-    make_room: Arc<Notify>,
-    /// Its number while it is idle.
-    idle: Mutex<Option<u64>>,
-}
-
-impl ConnectionSlot {
-    /// The connection is not idle until the guard is dropped.
-    fn begin_request(&self) -> RequestGuard<'_> {
-        if let Some(number) = self.number().take() {
-            self.places.taken().idle.remove(&number);
-        }
-        RequestGuard(self)
-    }
-
-    fn number(&self) -> MutexGuard<'_, Option<u64>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for ConnectionSlot {
-    fn drop(&mut self) {
-        let number = self.number().take();
-        let mut taken = self.places.taken();
-        taken.count -= 1;
-        if let Some(number) = number {
-            taken.idle.remove(&number);
-        }
-    }
-}
-
-/// A request under way.
-struct RequestGuard<'a>(&'a ConnectionSlot);
-
-impl Drop for RequestGuard<'_> {
-    fn drop(&mut self) {
-        let number = self.0.places.taken().idle(&self.0.make_room);
-        *self.0.number() = Some(number);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn is_asked_to_leave(place: &ConnectionSlot) -> bool {
-        let mut notified = std::pin::pin!(place.make_room.notified());
-        notified.as_mut().enable()
-    }
-
-    #[test]
-    fn the_connection_that_is_idle_longest_makes_room_and_one_with_a_request_never_does() {
-        let places = Arc::new(Places::new(3));
-        let [first, second, third] = [(); 3].map(|()| Places::take(&places).expect("free"));
-        let busy = first.begin_request();
-        // It was idle, had a request, and is idle again: the newest.
-        drop(second.begin_request());
-        let fourth = Places::take(&places).expect("the third makes room");
-        assert!(is_asked_to_leave(&third));
-        drop(third);
-        let busy_too = fourth.begin_request();
-        let fifth = Places::take(&places).expect("the second makes room");
-        assert!(is_asked_to_leave(&second));
-        drop(second);
-        let busy_as_well = fifth.begin_request();
-        assert!(Places::take(&places).is_none(), "all have a request");
-        drop((busy, busy_too, busy_as_well));
-        drop((first, fourth, fifth));
-        assert_eq!(places.taken().count, 0);
-        assert!(places.taken().idle.is_empty());
     }
 }

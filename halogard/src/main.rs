@@ -12,6 +12,7 @@ mod clock;
 mod commands;
 mod confirm;
 mod connect;
+mod connections;
 mod data_folder;
 mod dialect_table;
 mod engine;

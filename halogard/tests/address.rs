@@ -96,6 +96,135 @@ fn bodies_with_a_wrong_token_are_not_taken_into_memory() {
     assert_eq!(deliver(&bench, &serve, BODY).status, 200);
 }
 
+/// Sends the head of a delivery and `bytes` of its body on each of `senders` connections, and holds them.
+fn hold_bodies(serve: &Serve, senders: usize, head: &str, bytes: usize) -> Vec<TcpStream> {
+    let sending: Vec<_> = (0..senders)
+        .map(|_| {
+            let mut stream = connect(serve);
+            let head = head.to_owned();
+            std::thread::spawn(move || {
+                stream
+                    .set_write_timeout(Some(Duration::from_secs(2)))
+                    .unwrap();
+                // Whatever the other side lets it send.
+                stream.write_all(head.as_bytes()).unwrap_or_default();
+                let chunk = [b' '; 64 * 1024];
+                let chunked = head.contains("chunked");
+                let mut left = bytes;
+                while left > 0 {
+                    let part = left.min(chunk.len());
+                    let size = if chunked {
+                        format!("{part:x}\r\n")
+                    } else {
+                        String::new()
+                    };
+                    let end = if chunked { "\r\n" } else { "" };
+                    let whole = [size.as_bytes(), &chunk[..part], end.as_bytes()].concat();
+                    if stream.write_all(&whole).is_err() {
+                        break;
+                    }
+                    left -= part;
+                }
+                stream
+            })
+        })
+        .collect();
+    sending
+        .into_iter()
+        .map(|sender| sender.join().unwrap())
+        .collect()
+}
+
+#[test]
+fn senders_with_the_right_token_and_no_right_credential_cost_little_memory_and_keep_no_delivery_out()
+ {
+    let bench = bench();
+    let wrong = signature("another-key", b"another body");
+    let signed = format!("X-Halo-Signature: {wrong}\r\n");
+    let length = |bytes: usize| format!("content-length: {bytes}\r\n");
+    let chunked = "transfer-encoding: chunked\r\n".to_owned();
+    let variants = [
+        (
+            "no credential",
+            150,
+            String::new(),
+            length(6_000_000),
+            5_900_000,
+        ),
+        (
+            "no credential, chunked",
+            150,
+            String::new(),
+            chunked.clone(),
+            5_900_000,
+        ),
+        (
+            "no credential, too large",
+            150,
+            String::new(),
+            length(7_000_000),
+            6_900_000,
+        ),
+        (
+            "a wrong signature",
+            150,
+            signed.clone(),
+            length(6_000_000),
+            5_900_000,
+        ),
+        (
+            "a wrong signature, chunked",
+            150,
+            signed.clone(),
+            chunked,
+            5_900_000,
+        ),
+        (
+            "a wrong signature, too large",
+            150,
+            signed.clone(),
+            length(7_000_000),
+            6_900_000,
+        ),
+        (
+            "a wrong signature, small bodies",
+            600,
+            signed.clone(),
+            length(30_000),
+            29_000,
+        ),
+        (
+            "a wrong signature, heads alone",
+            600,
+            signed,
+            length(6_000_000),
+            0,
+        ),
+    ];
+    for (what, senders, credential, size, sent) in &variants {
+        let serve = bench.serve();
+        let path = serve.webhook_url.strip_prefix(&serve.base_url).unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{credential}{size}\r\n");
+        let before = serve.process.memory("VmRSS");
+        let held = hold_bodies(&serve, *senders, &head, *sent);
+        let answer = deliver(&bench, &serve, BODY);
+        let most = serve.process.memory("VmHWM");
+        println!(
+            "{senders} × {what}: {} MB before, {} MB at most",
+            before / MB,
+            most / MB
+        );
+        assert_eq!(answer.status, 200, "{what}: {answer:?}");
+        // A debug build needs more for each connection.
+        assert!(most - before < 26 * MB, "{what}: {} MB", most / MB);
+        if support::tested_program().is_some() {
+            assert!(most < 40 * MB, "{what}: {} MB", most / MB);
+        }
+        drop(held);
+    }
+    println!("{} variants", variants.len());
+}
+
 #[test]
 fn a_wrong_token_is_answered_before_the_body_has_arrived() {
     let bench = bench();
@@ -208,7 +337,13 @@ fn a_flood_of_refusals_costs_one_line_of_each_kind_and_a_count() {
         ),
         (
             "too_large",
-            post(path, "connection: close\r\ncontent-length: 7000000\r\n\r\n").into_bytes(),
+            post(
+                path,
+                &format!(
+                    "connection: close\r\nX-Halo-Signature: {signed}\r\ncontent-length: 7000000\r\n\r\n"
+                ),
+            )
+            .into_bytes(),
         ),
         // The beginning of a TLS handshake.
         (
@@ -375,6 +510,72 @@ fn a_database_that_another_program_holds_stops_no_answer_and_loses_nothing() {
         0,
         "503 and yet taken in"
     );
+}
+
+#[test]
+fn a_full_disk_refuses_deliveries_opens_no_ticket_and_loses_nothing() {
+    let bench = Bench::new();
+    let serve = bench.serve();
+    wait_until("the first poll", SOON, || {
+        serve.process.stderr().contains("polled").then_some(())
+    });
+    let other = Connection::open(bench.path("data/halogard.db")).unwrap();
+    other.busy_timeout(SOON).unwrap();
+    let mut tables = other
+        .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        .unwrap();
+    let tables: Vec<String> = tables
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    // What each write is answered with when no page is left.
+    for_each_write(&tables, |table, write| {
+        let refuse = format!(
+            "CREATE TRIGGER full_{write}_{table} BEFORE {write} ON {table} BEGIN \
+             SELECT RAISE(ABORT, 'database or disk is full'); END"
+        );
+        other.execute_batch(&refuse).unwrap();
+    });
+    let alerts: Vec<i64> = (0..30)
+        .map(|number| bench.sim.raise(8801 + number % 6, "Local Admin Added"))
+        .collect();
+    wait_until("a poll that cannot be recorded", SOON, || {
+        serve
+            .process
+            .stderr()
+            .contains("disk is full")
+            .then_some(())
+    });
+    for _ in 0..3 {
+        let answer = deliver(&bench, &serve, BODY);
+        assert_eq!(answer.status, 503, "{answer:?}");
+    }
+    let opened = |alert: &i64| bench.sim.tickets_of(*alert).len();
+    assert_eq!(
+        alerts.iter().map(opened).sum::<usize>(),
+        0,
+        "without a stored claim"
+    );
+    for_each_write(&tables, |table, write| {
+        other
+            .execute_batch(&format!("DROP TRIGGER full_{write}_{table}"))
+            .unwrap();
+    });
+    wait_until("every alert's ticket", SOON, || {
+        alerts.iter().all(|alert| opened(alert) > 0).then_some(())
+    });
+    assert!(alerts.iter().all(|alert| opened(alert) == 1));
+    assert_eq!(deliver(&bench, &serve, BODY).status, 200);
+}
+
+/// Calls `work` with each of `tables` and each way to write into it.
+fn for_each_write(tables: &[String], work: impl Fn(&str, &str)) {
+    for table in tables {
+        for write in ["INSERT", "UPDATE", "DELETE"] {
+            work(table, write);
+        }
+    }
 }
 
 #[test]

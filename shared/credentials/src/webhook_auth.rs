@@ -19,7 +19,7 @@ use std::sync::Arc;
 use halogard_app::intake::Rejection;
 use halogard_app::ports::PortError;
 
-pub use authenticator::{Authenticator, TOKEN_ONLY_REFUSED};
+pub use authenticator::{Authenticator, EXPLAINED_BYTES_MAX, TOKEN_ONLY_REFUSED};
 pub use kind::{API_KEY_HEADER, SIGNATURE_HEADER, WebhookAuthKind, WebhookCredential};
 pub use reader::{SecretReader, VaultReader};
 pub use secret::{
@@ -47,6 +47,17 @@ pub struct PathVerified {
     token: TokenDigest,
     /// What accepted it.
     verifiers: Arc<Verifiers>,
+}
+
+/// What the headers of a request say about it, before its body is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadVerdict {
+    /// They carry an accepted credential, or none is needed.
+    Authentic,
+    /// They carry what may be a signature: the body decides.
+    BodyDecides,
+    /// No body makes the request authentic.
+    NotAuthentic,
 }
 
 /// An authenticated delivery. Only [`Authenticator::verify`] makes one.

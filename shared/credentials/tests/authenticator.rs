@@ -16,8 +16,8 @@ use futures_util::FutureExt as _;
 use halogard_app::ports::{Clock, ErrorCode, PortError, Stage};
 use halogard_credentials::SecretFields;
 use halogard_credentials::webhook_auth::{
-    AuthError, Authenticator, SecretReader, TOKEN_ONLY_REFUSED, WebhookCredentials, WebhookRequest,
-    WebhookSecretVersions,
+    AuthError, Authenticator, EXPLAINED_BYTES_MAX, HeadVerdict, SecretReader, TOKEN_ONLY_REFUSED,
+    WebhookCredentials, WebhookRequest, WebhookSecretVersions,
 };
 use halogard_domain::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
@@ -136,7 +136,15 @@ fn accepts(authenticator: &FixedAuthenticator, path: &str, headers: &Headers, bo
     };
     let checked = async {
         let path = authenticator.verify_path(path).await?;
-        authenticator.verify(&path, &request).await
+        let verdict = authenticator.judge_head(&path, &header).await;
+        let verified = authenticator.verify(&path, &request).await;
+        let agrees = match verdict {
+            HeadVerdict::Authentic => verified.is_ok(),
+            HeadVerdict::BodyDecides => true,
+            HeadVerdict::NotAuthentic => verified.is_err(),
+        };
+        assert!(agrees, "{verdict:?}, and then {verified:?}");
+        verified
     };
     match checked.now_or_never().unwrap() {
         Ok(verified) => {
@@ -145,6 +153,72 @@ fn accepts(authenticator: &FixedAuthenticator, path: &str, headers: &Headers, bo
         }
         Err(AuthError::NotAuthentic) => false,
         Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn the_headers_of_a_request_decide_wherever_they_can() {
+    use HeadVerdict::{Authentic, BodyDecides, NotAuthentic};
+    let [signed, basic, bearer, api_key] = kinds();
+    let nothing = || one("Content-Type", "application/json");
+    let other_body = signature_of(b"another body", "another-key-012345");
+    let rows = [
+        (&signed.0, one(signed.1, &signed.2), BodyDecides),
+        (&signed.0, one(signed.1, other_body), BodyDecides),
+        (&signed.0, one(signed.1, "not a signature"), NotAuthentic),
+        (&signed.0, one("X-Other", &signed.2), NotAuthentic),
+        (&signed.0, nothing(), NotAuthentic),
+        (&basic.0, one(basic.1, &basic.2), Authentic),
+        (
+            &basic.0,
+            one(basic.1, "Basic aGFsbzp3cm9uZw=="),
+            NotAuthentic,
+        ),
+        (&bearer.0, one(bearer.1, &bearer.2), Authentic),
+        (&bearer.0, nothing(), NotAuthentic),
+        (&api_key.0, one(api_key.1, &api_key.2), Authentic),
+        (&api_key.0, one(api_key.1, "another key"), NotAuthentic),
+        (&Members::new(), nothing(), Authentic),
+    ];
+    for (members, headers, expected) in rows {
+        let header = |name: &str| {
+            let of_name = headers
+                .iter()
+                .filter(|(known, _)| known.eq_ignore_ascii_case(name));
+            of_name.map(|(_, value)| value.clone()).collect()
+        };
+        let authenticator = authenticator(members);
+        let judged = async {
+            let path = authenticator
+                .verify_path(PATH)
+                .await
+                .expect("the right path");
+            authenticator.judge_head(&path, &header).await
+        };
+        assert_eq!(
+            judged.now_or_never().unwrap(),
+            expected,
+            "{members:?} {headers:?}"
+        );
+    }
+}
+
+#[test]
+fn of_large_bodies_one_is_explained_in_a_minute_and_of_small_ones_each() {
+    let wrong = one("X-Halo-Signature", signature_of(b"another body", SECRET));
+    let large = vec![b' '; EXPLAINED_BYTES_MAX + 1];
+    for (body, second_is_explained) in [(BODY, true), (&large[..], false)] {
+        let auth = authenticator(&hmac_with(SECRET));
+        let first = logged(|| assert!(!accepts(&auth, PATH, &wrong, body)));
+        assert!(first.contains("compare the keys"), "{first}");
+        // Another reason, which has not been logged yet.
+        let in_clear = one("X-Halo-Signature", SECRET);
+        let second = logged(|| assert!(!accepts(&auth, PATH, &in_clear, body)));
+        assert_eq!(
+            second.contains("the key itself"),
+            second_is_explained,
+            "{second}"
+        );
     }
 }
 

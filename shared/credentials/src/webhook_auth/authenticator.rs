@@ -14,7 +14,7 @@ use super::reader::SecretReader;
 use super::secret::{WebhookCredentials, WebhookSecretVersions};
 use super::state::{AuthMismatch, AuthenticatorState, Loaded, within};
 use super::verifier::{Verifiers, token_digest};
-use super::{AuthError, PathVerified, Verified, WebhookRequest};
+use super::{AuthError, HeadVerdict, PathVerified, Verified, WebhookRequest};
 use crate::members;
 use crate::secret::SecretFields;
 
@@ -23,6 +23,13 @@ const RENEW_PAUSE: Duration = Duration::from_secs(10);
 
 /// After a failed read with no secret known yet, the next attempt waits this long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The largest body of which every delivery that is not authentic is explained, in bytes. The body is hashed some
+/// ten times for it: up to here a flood costs little.
+pub const EXPLAINED_BYTES_MAX: usize = 64 * 1024;
+
+/// The least time between two explanations of larger bodies.
+const LARGE_EXPLAINED_PAUSE: Duration = Duration::from_secs(60);
 
 /// Authenticates webhook deliveries: by the path token, then by a credential.
 ///
@@ -102,6 +109,25 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
         Ok(PathVerified { token, verifiers })
     }
 
+    /// Says what the headers of a request, whose path token was accepted, prove before its body is read.
+    pub async fn judge_head(
+        &self,
+        path: &PathVerified,
+        header: &(dyn Fn(&str) -> Vec<Vec<u8>> + Sync),
+    ) -> HeadVerdict {
+        let verdict = path.verifiers.judge_head(header);
+        if verdict != HeadVerdict::NotAuthentic {
+            return verdict;
+        }
+        let newer = self
+            .refresh(&path.verifiers, AuthMismatch::Credential)
+            .await;
+        match newer.filter(|newer| newer.accepts_path(&path.token)) {
+            Some(newer) => newer.judge_head(header),
+            None => verdict,
+        }
+    }
+
     /// Checks the credential of a request whose path token was accepted.
     ///
     /// # Errors
@@ -133,6 +159,9 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
     /// Logs, once for each reason, what is nearly right about a delivery that is not authentic. Its address was
     /// right, so HaloPSA sent it, or who knows the address.
     fn explain(&self, verifiers: &Verifiers, request: &WebhookRequest<'_>) {
+        if request.body.len() > EXPLAINED_BYTES_MAX && !self.may_explain_large() {
+            return;
+        }
         let reason = verifiers.near_miss(request);
         let mut explained = self
             .explained
@@ -146,6 +175,17 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
                 "a delivery with the right address is not authentic"
             );
         }
+    }
+
+    /// Whether enough time has passed since a large body was explained.
+    fn may_explain_large(&self) -> bool {
+        let now = self.clock.now();
+        let mut state = self.state_mut();
+        if within(state.explained_large_at, LARGE_EXPLAINED_PAUSE, now) {
+            return false;
+        }
+        state.explained_large_at = Some(now);
+        true
     }
 
     /// How often rejected requests have caused a read, so far.

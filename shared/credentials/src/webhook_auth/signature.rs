@@ -38,6 +38,11 @@ pub(super) fn is_written_as(offered: &[u8], expected: &[u8]) -> Choice {
         })
 }
 
+/// Whether `offered` has the length of an HMAC-SHA-256, in one of the forms it may be written in.
+pub(super) fn is_as_long_as_a_signature(offered: &[u8]) -> bool {
+    forms(offered).iter().any(|digest| digest.len() == 32)
+}
+
 /// Every digest that `offered` may represent.
 pub(super) fn forms(offered: &[u8]) -> Vec<Vec<u8>> {
     let offered = offered.trim_ascii();

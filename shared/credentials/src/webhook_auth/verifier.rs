@@ -7,11 +7,11 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::WebhookRequest;
 use super::kind::WebhookCredential;
 use super::near_miss::{self, NearMiss};
 use super::secret::AcceptedCredentials;
-use super::signature::{hmac_sha256, is_written_as};
+use super::signature::{hmac_sha256, is_as_long_as_a_signature, is_written_as};
+use super::{HeadVerdict, WebhookRequest};
 
 /// The digest of a path token, as it is compared.
 pub(super) type TokenDigest = [u8; 32];
@@ -70,6 +70,27 @@ impl Verifiers {
         let credentials = self.credentials.iter();
         let matched = any(credentials.map(|verifier| verifier.verify(request)));
         (open | matched).into()
+    }
+
+    /// What the headers of a request prove without its body. Checks every credential, as [`Self::accepts`] does.
+    pub(super) fn judge_head(&self, header: &(dyn Fn(&str) -> Vec<Vec<u8>> + Sync)) -> HeadVerdict {
+        let head = WebhookRequest {
+            header,
+            header_names: &Vec::new,
+            body: &[],
+        };
+        let (signatures, values): (Vec<_>, Vec<_>) = self
+            .credentials
+            .iter()
+            .partition(|verifier| matches!(verifier, Verifier::Hmac { .. }));
+        let matched = any(values.into_iter().map(|verifier| verifier.verify(&head)));
+        if self.credentials.is_empty() || matched.into() {
+            HeadVerdict::Authentic
+        } else if signatures.into_iter().any(|it| it.may_be_signed(&head)) {
+            HeadVerdict::BodyDecides
+        } else {
+            HeadVerdict::NotAuthentic
+        }
     }
 
     /// What is nearly right about a request that carries no accepted credential.
@@ -170,6 +191,15 @@ impl Verifier {
                 offered.map_or(Choice::from(0), |offered| expected.ct_eq(&digest(&offered)))
             }
         }
+    }
+
+    /// Whether the request carries, exactly once, what may be a signature of its body.
+    fn may_be_signed(&self, request: &WebhookRequest<'_>) -> bool {
+        let Self::Hmac { header, .. } = self else {
+            return false;
+        };
+        let values = (request.header)(header);
+        matches!(values.as_slice(), [value] if is_as_long_as_a_signature(value))
     }
 
     /// What is nearly right about a request that does not carry this credential; `None` where nothing came in
