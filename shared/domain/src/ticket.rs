@@ -352,6 +352,33 @@ impl TicketChange {
         }
     }
 
+    /// The ticket after this change, which HaloPSA accepted without showing it, given what was `read` since. A read
+    /// may lag behind a write: a member that it shows as it was before counts as changed, and the ticket then has no
+    /// time of its own. A later read shows whether the change was carried out.
+    #[must_use]
+    pub fn expected_after(&self, mut read: Ticket) -> Ticket {
+        if !read.is_present() {
+            return read;
+        }
+        let is_before = read.status == self.premise.status;
+        if let Some(asked) = self
+            .status
+            .filter(|asked| is_before && *asked != read.status)
+        {
+            read.status = asked;
+            read.is_dated = false;
+        }
+        let is_before = read.priority == self.premise.priority;
+        if let Some(asked) = self.priority
+            && is_before
+            && read.priority != Some(asked)
+        {
+            read.priority = Some(asked);
+            read.is_dated = false;
+        }
+        read
+    }
+
     /// What `answer`, HaloPSA's answer to this change, shows otherwise than the change asked for, as a
     /// sentence for a person; `None` if it shows what was asked for.
     ///

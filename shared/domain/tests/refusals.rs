@@ -55,6 +55,45 @@ fn an_answer_is_overtaken_where_each_member_shows_another_value_than_before() {
     );
 }
 
+#[test]
+fn a_read_after_an_accepted_change_shows_what_was_there_before_or_what_it_will_show() {
+    let priority = |number| Some(PriorityId::new(number));
+    // What was asked for, what a read shows, and what is expected. The ticket was open, priority 1.
+    let cases = [
+        (Some(CLOSED), None, (OPEN, 1), (CLOSED, 1)),
+        (Some(CLOSED), None, (CLOSED, 1), (CLOSED, 1)),
+        (Some(CLOSED), None, (IN_PROGRESS, 1), (IN_PROGRESS, 1)),
+        (None, Some(4), (OPEN, 1), (OPEN, 4)),
+        (None, Some(4), (OPEN, 3), (OPEN, 3)),
+        (None, Some(4), (IN_PROGRESS, 1), (IN_PROGRESS, 4)),
+        (Some(IN_PROGRESS), Some(4), (OPEN, 1), (IN_PROGRESS, 4)),
+        (Some(IN_PROGRESS), Some(4), (CLOSED, 1), (CLOSED, 4)),
+    ];
+    for (status, asked, (read_status, read_priority), expected) in cases {
+        let change = TicketChange {
+            status,
+            priority: asked.and_then(priority),
+            ..TicketChange::of(&ticket(OPEN, 0))
+        };
+        let read = Ticket {
+            priority: priority(read_priority),
+            ..ticket(read_status, 10)
+        };
+        let case = format!("{status:?} {asked:?} {read_status} {read_priority}");
+        let shown = change.expected_after(read.clone());
+        assert_eq!(shown.status, expected.0, "{case}");
+        assert_eq!(shown.priority, priority(expected.1), "{case}");
+        let lags = (shown.status, shown.priority) != (read.status, read.priority);
+        assert_eq!(shown.is_dated, !lags, "{case}: no time of its own");
+        assert_eq!(shown.changed_at, read.changed_at, "{case}");
+        let deleted = Ticket {
+            existence: Existence::Deleted,
+            ..read
+        };
+        assert_eq!(change.expected_after(deleted.clone()), deleted, "{case}");
+    }
+}
+
 /// A pair whose alert has become less urgent, and whose ticket HaloPSA refuses to change.
 fn refused(policy: &Policy) -> Link {
     let mut link = linked_as_of(policy, 20);

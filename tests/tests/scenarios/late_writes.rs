@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use halogard_domain::pair_status::PairStatus;
+use halogard_domain::policy::Mode;
+use halogard_simulator::Dialect;
 use halogard_simulator::halopsa::{TicketEdit, UntriagedWrites};
 use halogard_simulator::liongard::AlertChange;
 use halogard_tests::{Scenario, Setup, WebhookDelivery};
@@ -172,4 +174,38 @@ async fn a_person_who_undoes_our_change_is_never_overruled() {
         }
     }
     println!("{cases} cases");
+}
+
+#[tokio::test]
+async fn what_the_answer_to_an_array_leaves_out_is_no_refusal_while_reads_lag() {
+    let dialect: Dialect = "returnall-ignored,read-lag".parse().unwrap();
+    for webhooks in [WebhookDelivery::Prompt, WebhookDelivery::Never] {
+        let mut bundle = Scenario::start(Setup {
+            webhook_delivery: webhooks,
+            ..Setup::speaking(Mode::Managed, dialect.clone())
+        })
+        .await;
+        let alerts: Vec<i64> = (0..12)
+            .map(|number| bundle.raise(number % 6, &format!("Rule {number}")))
+            .collect();
+        bundle.run_until_quiet().await;
+        alerts.iter().for_each(|alert| lower(&bundle, *alert));
+        bundle.run_until_quiet().await;
+        for alert in &alerts {
+            assert_eq!(bundle.only_ticket(*alert).priority_id, 4, "{webhooks:?}");
+            bundle.liongard.close(*alert).unwrap();
+        }
+        bundle.run_until_quiet().await;
+        for alert in &alerts {
+            assert!(bundle.only_ticket(*alert).closed, "{webhooks:?}");
+            bundle.liongard.reopen(*alert).unwrap();
+        }
+        bundle.conclude().await;
+        for alert in &alerts {
+            assert!(!bundle.only_ticket(*alert).closed, "{webhooks:?}");
+            for refused in ["write_refused", "not_carried_out"] {
+                assert_eq!(journaled(&bundle, *alert, refused).await, 0, "{refused}");
+            }
+        }
+    }
 }

@@ -134,9 +134,10 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         answers
     }
 
-    /// The ticket of a change that was accepted.
+    /// The ticket of a change that was accepted, as far as a read shows it so soon.
     async fn read_changed(&self, change: &TicketChange) -> Result<Ticket, PortError> {
-        self.read(change.id).await?.ok_or_else(|| {
+        let read = self.read(change.id).await?;
+        read.map(|read| change.expected_after(read)).ok_or_else(|| {
             let mut gone = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaRefused);
             gone.refusal = Some(Refusal::NotFound);
             gone
