@@ -24,12 +24,12 @@ const RENEW_PAUSE: Duration = Duration::from_secs(10);
 /// After a failed read with no secret known yet, the next attempt waits this long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The largest body of which every delivery that is not authentic is explained, in bytes. The body is hashed some
-/// ten times for it: up to here a flood costs little.
+/// How many bytes of deliveries that are not authentic are explained in a second: each body is hashed some ten
+/// times for it. A larger body than this is explained too, and uses up the seconds that follow.
 pub const EXPLAINED_BYTES_MAX: usize = 64 * 1024;
 
-/// The least time between two explanations of larger bodies.
-const LARGE_EXPLAINED_PAUSE: Duration = Duration::from_secs(60);
+/// The longest pause after an explanation, of the largest body.
+const EXPLAINED_PAUSE_MAX: Duration = Duration::from_secs(50);
 
 /// Authenticates webhook deliveries: by the path token, then by a credential.
 ///
@@ -159,7 +159,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
     /// Logs, once for each reason, what is nearly right about a delivery that is not authentic. Its address was
     /// right, so HaloPSA sent it, or who knows the address.
     fn explain(&self, verifiers: &Verifiers, request: &WebhookRequest<'_>) {
-        if request.body.len() > EXPLAINED_BYTES_MAX && !self.may_explain_large() {
+        if !self.may_explain(request.body.len()) {
             return;
         }
         let reason = verifiers.near_miss(request);
@@ -177,14 +177,17 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
         }
     }
 
-    /// Whether enough time has passed since a large body was explained.
-    fn may_explain_large(&self) -> bool {
+    /// Whether another body, of so many bytes, is explained at this moment. Counts it if so.
+    fn may_explain(&self, bytes: usize) -> bool {
         let now = self.clock.now();
         let mut state = self.state_mut();
-        if within(state.explained_large_at, LARGE_EXPLAINED_PAUSE, now) {
+        let behind = state.explained_until.believed_at(now).since(now);
+        if behind >= Duration::from_secs(1) {
             return false;
         }
-        state.explained_large_at = Some(now);
+        let millis = bytes * 1000 / EXPLAINED_BYTES_MAX;
+        let cost = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
+        state.explained_until = now.plus(behind + cost.min(EXPLAINED_PAUSE_MAX));
         true
     }
 

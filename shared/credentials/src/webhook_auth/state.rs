@@ -38,8 +38,8 @@ pub(super) struct AuthenticatorState {
     pub(super) path_refresh_at: Option<Timestamp>,
     /// When the last read because of a credential began.
     pub(super) credential_refresh_at: Option<Timestamp>,
-    /// When a large body that was not authentic was last explained.
-    pub(super) explained_large_at: Option<Timestamp>,
+    /// Until when explanations of deliveries that are not authentic have used up their share of the time.
+    pub(super) explained_until: Timestamp,
     /// How often a mismatch caused a read.
     pub(super) refreshes: u64,
     /// Whether there was a pending version at the last read.
