@@ -47,7 +47,7 @@ use tempfile::TempDir;
 use crate::commands;
 use crate::page::{TextPage, json};
 use filled::vendors::{ListedAlerts, Tickets};
-use filled::{NOW, StoppedClock, alert, before, filled_store, pair, policy};
+use filled::{NOW, StoppedClock, alert, before, filled_store, operator, pair, policy};
 
 /// The widths at which every answer is looked at.
 const WIDTHS: [u16; 3] = [60, 100, 160];
@@ -285,9 +285,13 @@ async fn commands_that_change_something_look_as_before() {
     let plan = resync::plan(&store, &filter, ResyncKind::Resync, NOW).await;
     let plan = plan.unwrap();
     looks("resync_plan", &plan, commands::resync::write_plan);
-    let queued = resync::apply(&store, &plan, NOW).await.unwrap();
+    let queued = resync::apply(&store, &plan, &operator(), NOW)
+        .await
+        .unwrap();
     looks("resync", &queued, commands::resync::write_queued);
-    let unlinked = linking::unlink(&store, AlertId::new(1), NOW).await.unwrap();
+    let unlinked = linking::unlink(&store, AlertId::new(1), &operator(), NOW)
+        .await
+        .unwrap();
     looks("unlink", &unlinked, commands::link::write);
     let moved = Transferred {
         exported_at: Some(NOW.into()),

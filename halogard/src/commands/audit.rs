@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::Subcommand;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
-use halogard_operations::audit::{self, AuditFilter, AuditList};
-use halogard_operations::moment::{Direction, read_time};
+use halogard_operations::audit::{self, AuditFilter, AuditList, AuditedPair};
+use halogard_operations::moment::{Direction, Moment, read_time};
 use halogard_operations::subject::Subject;
 use halogard_runtime::SystemClock;
 
@@ -28,8 +27,8 @@ pub enum AuditCommand {
         /// Only those that this account ran.
         #[arg(long, value_name = "ACCOUNT")]
         actor: Option<String>,
-        /// Only those about this ticket: '#4242'.
-        #[arg(long, value_name = "TICKET")]
+        /// Only those about this ticket or its alert: '#4242', or the alert as LG-7586.
+        #[arg(long, value_name = "TICKET|ALERT")]
         ticket: Option<String>,
         /// Where, and how it is printed.
         #[command(flatten)]
@@ -52,18 +51,14 @@ pub async fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
         text.map(|text| read_time(text, now, Direction::Past))
             .transpose()
     };
-    let ticket = match ticket.as_deref().map(str::parse).transpose()? {
-        None => None,
-        Some(Subject::Ticket(ticket)) => Some(ticket),
-        Some(_) => bail!("--ticket takes a ticket, written as '#4242'"),
-    };
     let filter = AuditFilter {
-        since: time(since)?,
-        until: time(until)?,
+        since: time(since)?.map(Moment),
+        until: time(until)?.map(Moment),
         actor: actor.clone(),
-        ticket,
+        about: None,
     };
-    let answer = opened_store::run(store, ListAudit(filter)).await?;
+    let subject = ticket.as_deref().map(str::parse).transpose()?;
+    let answer = opened_store::run(store, ListAudit { filter, subject }).await?;
     page::print(&answer, store.json, write)?;
     Ok(if answer.intact {
         ExitCode::SUCCESS
@@ -73,7 +68,11 @@ pub async fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
 }
 
 /// Lists what was commanded.
-struct ListAudit(AuditFilter);
+struct ListAudit {
+    filter: AuditFilter,
+    /// What the commands must be about.
+    subject: Option<Subject>,
+}
 
 impl StoreCommand for ListAudit {
     type Output = AuditList;
@@ -82,7 +81,11 @@ impl StoreCommand for ListAudit {
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<AuditList> {
-        Ok(audit::list(&opened.store, &self.0, SystemClock.now()).await?)
+        let (store, mut filter) = (&opened.store, self.filter);
+        if let Some(subject) = &self.subject {
+            filter.about = Some(AuditedPair::of(store, subject).await?);
+        }
+        Ok(audit::list(store, &filter, SystemClock.now()).await?)
     }
 }
 
@@ -95,7 +98,13 @@ pub fn write(answer: &AuditList, page: &mut TextPage) {
         ));
     }
     if answer.entries.is_empty() {
-        page.line("no command changed anything");
+        page.line(match answer.total {
+            0 => "no command has changed anything".to_owned(),
+            total => format!(
+                "none of the {total} recorded commands was given {}",
+                conditions(&answer.asked)
+            ),
+        });
         return;
     }
     let rows = answer.entries.iter().map(|entry| {
@@ -112,4 +121,25 @@ pub fn write(answer: &AuditList, page: &mut TextPage) {
         &["when", "who", "command", "about", "did", "reason"],
         rows.collect(),
     );
+}
+
+/// The conditions of `filter`, in words.
+fn conditions(filter: &AuditFilter) -> String {
+    let since = filter.since.map(|since| format!("since {since}"));
+    let until = filter.until.map(|until| format!("before {until}"));
+    let actor = filter.actor.as_ref().map(|actor| format!("by {actor}"));
+    let about = filter.about.as_ref().map(|pair| {
+        let alerts = pair.alerts.iter().map(|alert| format!("alert {alert}"));
+        let tickets = pair
+            .tickets
+            .iter()
+            .map(|ticket| format!("ticket #{ticket}"));
+        let names: Vec<String> = alerts.chain(tickets).collect();
+        match names.as_slice() {
+            [] => "about an alert with this number, which is not known".to_owned(),
+            names => format!("about {}", names.join(" or ")),
+        }
+    });
+    let conditions = [since, until, actor, about].into_iter().flatten();
+    conditions.collect::<Vec<_>>().join(", ")
 }

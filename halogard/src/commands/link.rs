@@ -80,7 +80,8 @@ impl StoreCommand for LinkTicket<'_> {
             _ => bail!("{} names no ticket; write it as '#4242'", options.ticket),
         };
         let desk = opened.vendors().await?.desk;
-        let linked = linking::link(store, &desk, alert, ticket, now).await;
+        let operator = operator(options.reason.as_ref());
+        let linked = linking::link(store, &desk, alert, ticket, &operator, now).await;
         if let Err(OperatorError::OtherClient { client, found, .. }) = &linked {
             let clients = desk.clients().await.unwrap_or_default();
             let name = |id| clients.iter().find(|it| it.id == id).map(|it| &it.name);
@@ -91,7 +92,6 @@ impl StoreCommand for LinkTicket<'_> {
             }
         }
         let answer = linked?;
-        let operator = operator(options.reason.as_ref());
         let subject = format!("alert {alert}");
         let done = format!("ticket #{ticket} linked");
         let done = AuditedAnswer::of(done, &answer);
@@ -119,8 +119,8 @@ impl StoreCommand for UnlinkTicket<'_> {
             output::remark("nothing was done");
             return Ok(None);
         }
-        let answer = linking::unlink(store, alert, now).await?;
         let operator = operator(options.change.reason.as_ref());
+        let answer = linking::unlink(store, alert, &operator, now).await?;
         let subject = format!("alert {alert}");
         let done = answer
             .before

@@ -313,12 +313,15 @@ pub fn write_health(answer: &HealthReport, page: &mut TextPage) {
         "dead letters".into(),
         answer.dead_letters.to_string().into(),
     ]);
-    let known = customers.mapped + customers.ignored + customers.unmapped.len();
     figures.push(vec![
-        "customers mapped".into(),
+        "customers with alerts".into(),
         format!(
-            "{} of {known}, {} ignored",
-            customers.mapped, customers.ignored
+            "{}: {} mapped, {} ignored, {} not mapped; the config maps {}",
+            customers.seen,
+            customers.mapped,
+            customers.ignored,
+            customers.unmapped.len(),
+            customers.configured
         )
         .into(),
     ]);

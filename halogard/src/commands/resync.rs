@@ -98,7 +98,8 @@ impl StoreCommand for QueuePairs<'_> {
                 return Ok(None);
             }
         }
-        let queued = resync::apply(store, &plan, now).await?;
+        let operator = operator(self.options.change.reason.as_ref());
+        let queued = resync::apply(store, &plan, &operator, now).await?;
         if count > 0 {
             let names: Vec<String> = plan.alerts.iter().map(ToString::to_string).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -106,7 +107,6 @@ impl StoreCommand for QueuePairs<'_> {
                 ResyncKind::Resync | ResyncKind::Repair => "resync",
                 ResyncKind::Replay => "replay",
             };
-            let operator = operator(self.options.change.reason.as_ref());
             let subject = format!("alerts {}", shortened(&names));
             let done = format!("{} pairs queued", queued.pairs);
             audit::record(store, &operator, command, &subject, &done, now).await?;

@@ -7,12 +7,13 @@ use clap::{Args, ValueEnum};
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_domain::budget::Limit;
+use halogard_domain::message::Notification;
 use halogard_operations::lag::LagStatus;
 use halogard_operations::moment::Moment;
 use halogard_operations::pausing::PauseLine;
 use halogard_operations::status::{
-    self, ChangeLine, StatusAnswer, StatusQuestion, VendorStatus, Verdict, VerificationStatus,
-    WaitingAnswer,
+    self, ChangeLine, StatusAnswer, StatusFinding, StatusQuestion, VendorStatus, Verdict,
+    VerificationStatus, WaitingAnswer,
 };
 use halogard_operations::waiting::WaitingPair;
 use halogard_runtime::SystemClock;
@@ -140,6 +141,22 @@ pub fn write_status(answer: &StatusAnswer, page: &mut TextPage) {
         });
         page.rows(&[], rows.collect());
     }
+    let under_way: Vec<_> = answer
+        .findings
+        .iter()
+        .filter(|it| !it.needs_person)
+        .collect();
+    if !under_way.is_empty() {
+        page.gap();
+        page.line("Under way");
+        let row = |finding: &&StatusFinding| {
+            vec![
+                Cell::new(&finding.what, Mood::Caution),
+                finding.remedy.into(),
+            ]
+        };
+        page.rows(&[], under_way.iter().map(row).collect());
+    }
     page.gap();
     page.line("Vendors");
     let vendors = answer.vendors.iter();
@@ -245,7 +262,8 @@ pub fn pause_row(pause: &PauseLine) -> Vec<Cell> {
 
 /// Whether a vendor answers.
 fn vendor_row(vendor: &VendorStatus, now: Moment) -> Vec<Cell> {
-    let since = vendor.since.map(|at| ago(now, at)).unwrap_or_default();
+    let lasting = |at: Moment| format!("for {} (since {at})", page::span(now.0.since(at.0)));
+    let since = vendor.since.map(lasting).unwrap_or_default();
     let (word, mood) = match vendor.connected {
         Some(true) => ("connected", Mood::Good),
         Some(false) if vendor.refuses_credential => ("refuses our credential", Mood::Bad),
@@ -316,7 +334,10 @@ fn work_rows(answer: &StatusAnswer) -> Vec<Vec<Cell>> {
         .map(|it| {
             format!(
                 "{} {} (last {})",
-                it.kind,
+                match it.kind.as_str() {
+                    Notification::UNKNOWN => "of an event that Halogard does not know:",
+                    kind => kind,
+                },
                 it.count,
                 ago(answer.at, it.last_at)
             )
@@ -348,8 +369,11 @@ fn work_rows(answer: &StatusAnswer) -> Vec<Vec<Cell>> {
         ],
         vec!["last sweep".into(), time(activity.last_sweep).into()],
         vec![
-            "last inspector run".into(),
-            format!("{}{runs_failed}", time(activity.last_inspector_run)).into(),
+            "HaloPSA inspector".into(),
+            match activity.last_inspector_run {
+                Some(at) => format!("last started {}{runs_failed}", ago(answer.at, at)).into(),
+                None => format!("never started{runs_failed}").into(),
+            },
         ],
         vec![
             "webhooks".into(),

@@ -91,8 +91,8 @@ impl StoreCommand for CompareSides<'_> {
                     ..PairFilter::default()
                 };
                 let plan = resync::plan(store, &filter, ResyncKind::Repair, now).await?;
-                let queued = resync::apply(store, &plan, now).await?;
                 let operator = operator(options.change.reason.as_ref());
+                let queued = resync::apply(store, &plan, &operator, now).await?;
                 let done = format!("{} pairs queued", queued.pairs);
                 audit::record(
                     store,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use halogard_domain::ids::{AlertId, LaunchpointId};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::runs::{
-    NextRun, RUN_TIMEOUT, RunInFlight, RunTarget, Runs, START_TIMEOUT, UNOBSERVABLE_RUN_TIME,
-    progress_interval,
+    BLOCKED_MAX, NextRun, RUN_TIMEOUT, RunInFlight, RunTarget, Runs, START_TIMEOUT,
+    UNOBSERVABLE_RUN_TIME, progress_interval,
 };
 use halogard_domain::time::CLOCK_AHEAD_MAX;
 use halogard_domain::{FailureClass, Timestamp};
@@ -98,13 +98,17 @@ impl<E: Env> Reconciler<E> {
         mut runs: Runs,
         revision: Revision,
     ) -> Result<Option<Timestamp>, ReconcileError> {
-        let Some(launchpoint) = self.launchpoint_of(target).await? else {
-            let waiting = std::mem::take(&mut runs.waiting);
-            runs.requested = false;
-            runs.watched_until = None;
-            self.enqueue_waiting_alerts(&waiting, false).await?;
-            self.store.save_record(&target, &runs, revision).await?;
-            return Ok(None);
+        let launchpoint = match self.launchpoint_of(target).await? {
+            Ok(launchpoint) => launchpoint,
+            Err(why) => {
+                let waiting = std::mem::take(&mut runs.waiting);
+                runs.requested = false;
+                runs.watched_until = None;
+                runs.note_not_started(why, self.clock.now());
+                self.enqueue_waiting_alerts(&waiting, false).await?;
+                self.store.save_record(&target, &runs, revision).await?;
+                return Ok(None);
+            }
         };
         let newest_before = match self.liongard.newest_run(launchpoint).await {
             Err(error) if is_hidden(&error) => None,
@@ -128,7 +132,7 @@ impl<E: Env> Reconciler<E> {
                 let mut runs = before;
                 let waiting = runs.block(now);
                 runs.watched_until = runs.blocked.map(|blocked| blocked.retry_at);
-                if waiting.is_empty() {
+                if runs.blocked.is_some() {
                     info!(
                         launchpoint_id = launchpoint.get(),
                         outcome = InspectionOutcome::Blocked.as_str(),
@@ -140,6 +144,11 @@ impl<E: Env> Reconciler<E> {
                         outcome = InspectionOutcome::BlockedTooLong.as_str(),
                         "a run that Halogard did not start does not end"
                     );
+                    let minutes = BLOCKED_MAX.as_secs() / 60;
+                    let why = format!(
+                        "another run of it, which Halogard did not start, did not end within {minutes} minutes"
+                    );
+                    runs.note_not_started(why, now);
                     self.enqueue_waiting_alerts(&waiting, false).await?;
                 }
                 self.store.save_record(&target, &runs, revision).await?;
@@ -158,6 +167,7 @@ impl<E: Env> Reconciler<E> {
                 );
                 let waiting = runs.succeed();
                 runs.watched_until = None;
+                runs.note_not_started(error.chain(), now);
                 self.enqueue_waiting_alerts(&waiting, false).await?;
                 self.store.save_record(&target, &runs, revision).await?;
                 return Ok(None);
@@ -271,21 +281,27 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// The launchpoint to start; `None`, with a warning, unless Liongard has exactly one enabled HaloPSA
+    /// The launchpoint to start; why there is none, with a warning, unless Liongard has exactly one enabled HaloPSA
     /// inspector: the reconciler does not guess which of several is meant.
-    async fn launchpoint_of(&self, target: RunTarget) -> Result<Option<LaunchpointId>, PortError> {
+    async fn launchpoint_of(
+        &self,
+        target: RunTarget,
+    ) -> Result<Result<LaunchpointId, String>, PortError> {
         if let RunTarget::Launchpoint(launchpoint) = target {
-            return Ok(Some(launchpoint));
+            return Ok(Ok(launchpoint));
         }
         let enabled = self.liongard.halo_launchpoints().await?;
         match enabled.as_slice() {
-            [one] => Ok(Some(*one)),
+            [one] => Ok(Ok(*one)),
             others => {
                 warn!(
                     enabled = others.len(),
                     "Liongard does not have exactly one enabled HaloPSA inspector; no run is started"
                 );
-                Ok(None)
+                Ok(Err(format!(
+                    "Liongard has {} enabled HaloPSA inspectors, and exactly one is needed",
+                    others.len()
+                )))
             }
         }
     }

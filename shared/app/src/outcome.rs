@@ -11,6 +11,9 @@ use strum::{EnumIter, IntoEnumIterator as _};
 
 pub use self::cycle::{SweepOutcome, SyncTask, TaskEnd};
 
+/// The word in the journal for the end of an inspection that the pair waited for. What it led to is another entry.
+pub const INSPECTION_ENDED: &str = "inspection_ended";
+
 /// One thing a reconciliation did to a pair. Each is an entry of the pair's journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter)]
 pub enum Action {

@@ -150,6 +150,8 @@ impl<E: Env> Reconciler<E> {
         }
         if let (Cause::RunEnded { .. }, Some(inspection)) = (cause, &mut link.pending_inspection) {
             inspection.completed = inspection.requested.min(inspection.completed + 1);
+            let ended = *inspection;
+            session.record_inspection_end(ended, cause, now);
         }
         Ok(Some(session))
     }

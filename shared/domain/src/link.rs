@@ -110,6 +110,9 @@ pub struct Link {
     pub unsettled_since: Option<Timestamp>,
     /// Inspections that were requested so that Liongard sees the ticket's state.
     pub pending_inspection: Option<PendingInspection>,
+    /// When inspections were last requested; kept when they have ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspection_requested_at: Option<Timestamp>,
     /// A note that is being added, or whose response has not been seen.
     pub note_claim: Option<NoteClaim>,
     /// Notes about changes of the alert that Halogard has added to the current ticket.
@@ -182,6 +185,7 @@ impl Link {
             refused: Vec::new(),
             unsettled_since: None,
             pending_inspection: None,
+            inspection_requested_at: None,
             note_claim: None,
             note_count: 0,
             membership: None,

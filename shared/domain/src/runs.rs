@@ -150,6 +150,9 @@ pub struct RunEnd {
     pub failed_in_a_row: u32,
     /// What it said, if it failed.
     pub said: Option<String>,
+    /// Whether it never began: `said` is why.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_started: bool,
 }
 
 /// The newest run of a launchpoint at some moment.
@@ -204,7 +207,16 @@ impl Runs {
             at: now,
             failed_in_a_row: if said.is_some() { before + 1 } else { 0 },
             said,
+            not_started: false,
         }));
+    }
+
+    /// Records at `now` that the run that was requested is not started, and `why`. It counts as a failed run.
+    pub fn note_not_started(&mut self, why: String, now: Timestamp) {
+        self.note_end(Some(why), now);
+        if let Some(end) = &mut self.last_end {
+            end.not_started = true;
+        }
     }
 
     /// Whether a watcher advances these runs. One is enough; one that is long overdue has crashed.

@@ -1,12 +1,17 @@
 //! What operators commanded, and `audit list`.
 
+use std::collections::BTreeSet;
+
+use halogard_app::Store;
 use halogard_app::ports::{PortError, Records, SaveError};
 use halogard_domain::Timestamp;
 use halogard_domain::audit::{AuditDate, AuditDay, AuditEntry, digest_of};
-use halogard_domain::ids::TicketId;
+use halogard_domain::ids::{AlertId, TicketId};
 use serde::Serialize;
 
+use crate::explain::alerts_of;
 use crate::moment::Moment;
+use crate::subject::Subject;
 
 /// How often an append is repeated because another operator's came between.
 const ATTEMPTS_MAX: usize = 20;
@@ -20,6 +25,16 @@ pub struct Operator {
     pub reason: Option<String>,
     /// The digest of the request: the command line as it was given.
     pub request_digest: String,
+}
+
+impl Operator {
+    /// Who gives the command, and why, in words.
+    pub(crate) fn in_words(&self) -> String {
+        match &self.reason {
+            Some(reason) => format!("by {}: {reason}", self.account),
+            None => format!("by {}", self.account),
+        }
+    }
 }
 
 /// What a command did, as the audit keeps it.
@@ -61,6 +76,10 @@ pub struct AuditList {
     pub intact: bool,
     /// The digest of the newest entry. Noted elsewhere, it shows later that nothing was removed at the end.
     pub head: String,
+    /// Which commands were asked for.
+    pub asked: AuditFilter,
+    /// How many commands the whole audit has.
+    pub total: usize,
     /// The commands that were asked for, oldest first.
     pub entries: Vec<AuditLine>,
 }
@@ -143,42 +162,91 @@ async fn last_digest_before(store: &impl Records, date: AuditDate) -> Result<Str
 }
 
 /// Which commands are meant. Every condition that is present must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AuditFilter {
     /// Given then or later.
-    pub since: Option<Timestamp>,
+    pub since: Option<Moment>,
     /// Given before.
-    pub until: Option<Timestamp>,
+    pub until: Option<Moment>,
     /// Given by this account.
     pub actor: Option<String>,
-    /// About this ticket, or with an effect on it.
-    pub ticket: Option<TicketId>,
+    /// About these alerts or tickets.
+    pub about: Option<AuditedPair>,
+}
+
+/// The names under which commands may be about a pair.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AuditedPair {
+    /// Its alert; several if a ticket has them.
+    pub alerts: BTreeSet<AlertId>,
+    /// Its ticket, and the alert's former ones.
+    pub tickets: BTreeSet<TicketId>,
+}
+
+impl AuditedPair {
+    /// The pair of `subject`, as the store links it now. What the store does not know is meant by its own name.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub async fn of(store: &impl Store, subject: &Subject) -> Result<Self, PortError> {
+        let alerts = alerts_of(store, subject).await?;
+        let mut tickets = BTreeSet::new();
+        if let Subject::Ticket(ticket) = subject {
+            tickets.insert(*ticket);
+        }
+        for link in store.load_many(&alerts).await? {
+            tickets.extend(link.ticket);
+            tickets.extend(link.earlier_tickets);
+        }
+        Ok(Self { alerts, tickets })
+    }
+
+    /// Whether `text` names the pair.
+    fn is_named_in(&self, text: &str) -> bool {
+        let named = Self::named_in(text);
+        !self.alerts.is_disjoint(&named.alerts) || !self.tickets.is_disjoint(&named.tickets)
+    }
+
+    /// The alerts and tickets that `text` names: `#4242`, `ticket 4242`, `alert 7586`, `alerts 1, 2 and 3`.
+    fn named_in(text: &str) -> Self {
+        let mut named = Self::default();
+        let between = |letter: char| letter.is_whitespace() || ",;:()".contains(letter);
+        let words = text.split(between).filter(|word| !word.is_empty());
+        let mut words = words.peekable();
+        let mut kind = "";
+        while let Some(word) = words.next() {
+            // `alerts 1, 2, 3, 4, 5 and 37 more` does not name alert 37.
+            let counts = words.peek() == Some(&"more");
+            match (word.parse(), kind) {
+                (Ok(_), _) if counts => {}
+                (Ok(id), "alert") => named.alerts.extend(AlertId::storable(id)),
+                (Ok(id), "ticket") => named.tickets.extend(TicketId::storable(id)),
+                (Ok(_), _) => {}
+                (Err(_), _) if word == "and" => {}
+                (Err(_), _) => {
+                    let ticket = word.strip_prefix('#').and_then(|id| id.parse().ok());
+                    named.tickets.extend(ticket.and_then(TicketId::storable));
+                    kind = word.strip_suffix('s').unwrap_or(word);
+                }
+            }
+        }
+        named
+    }
 }
 
 impl AuditFilter {
     fn is_met_by(&self, entry: &AuditEntry) -> bool {
-        let named = |ticket: TicketId| {
-            [&entry.subject, &entry.done]
-                .into_iter()
-                .any(|text| names_ticket(text, ticket))
+        let is_about = |pair: &AuditedPair| {
+            let mut texts = [&entry.subject, &entry.done].into_iter();
+            texts.any(|text| pair.is_named_in(text))
         };
-        self.since.is_none_or(|since| entry.at >= since)
-            && self.until.is_none_or(|until| entry.at < until)
-            && self
-                .actor
-                .as_ref()
-                .is_none_or(|actor| entry.actor == *actor)
-            && self.ticket.is_none_or(named)
+        let is_by = |actor: &String| entry.actor == *actor;
+        self.since.is_none_or(|since| entry.at >= since.0)
+            && self.until.is_none_or(|until| entry.at < until.0)
+            && self.actor.as_ref().is_none_or(is_by)
+            && self.about.as_ref().is_none_or(is_about)
     }
-}
-
-/// Whether `text` names `ticket`, as `#4242`.
-fn names_ticket(text: &str, ticket: TicketId) -> bool {
-    let name = format!("#{ticket}");
-    text.match_indices(&name).any(|(at, _)| {
-        let rest = text.get(at + name.len()..).unwrap_or_default();
-        !rest.starts_with(|next: char| next.is_ascii_digit())
-    })
 }
 
 /// Answers `audit list` at `now`: the commands that meet `filter`. The chain is checked from its beginning.
@@ -194,6 +262,7 @@ pub async fn list(
     let mut dates = store.active_records::<AuditDay>().await?;
     dates.sort_unstable();
     let mut entries = Vec::new();
+    let mut total = 0;
     let mut intact = true;
     let mut head: Option<String> = None;
     for date in dates {
@@ -204,12 +273,15 @@ pub async fn list(
         }
         intact &= day.is_intact() && head.as_ref().is_none_or(|head| *head == day.before);
         head = Some(day.last_digest().to_owned());
+        total += day.entries.len();
         entries.extend(day.entries.into_iter().filter(|it| filter.is_met_by(it)));
     }
     Ok(AuditList {
         at: now.into(),
         intact,
         head: head.unwrap_or_default(),
+        asked: filter.clone(),
+        total,
         entries: entries.into_iter().map(line).collect(),
     })
 }

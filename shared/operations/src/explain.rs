@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use halogard_app::Store;
-use halogard_app::outcome::Action;
+use halogard_app::outcome::{Action, INSPECTION_ENDED};
 use halogard_app::ports::{JournalEntry, LinkFilter, PortError};
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::link::TerminalReason;
@@ -15,12 +15,16 @@ use halogard_domain::storm::Membership;
 use halogard_domain::{Alert, Link, Policy, Timestamp};
 use serde::Serialize;
 
+use crate::audit::{self, AuditFilter, AuditLine, AuditedPair};
 use crate::dead_letters::{DeadLetterSummary, letters_about};
 use crate::moment::Moment;
 use crate::policy::policy_in_force;
 use crate::scan::for_each_link;
 use crate::subject::Subject;
 use crate::waiting::{WaitingPair, waiting_pair};
+
+/// The commands that the journal of a pair has, with who gave them.
+const IN_JOURNAL: [&str; 4] = ["link", "unlink", "resync", "replay"];
 
 /// Entries of the journal that are read of one alert.
 const ENTRIES_MAX: usize = 2_000;
@@ -195,6 +199,7 @@ async fn story(
     events.extend(seen.map(raised));
     events.extend(seen.and_then(alert_closed));
     events.extend(ticket_closed(&link));
+    events.extend(commands_about(store, &link, now).await?);
     events.sort_by_key(|event| event.at);
     let waiting = policy.and_then(|policy| waiting_pair(&link, policy, now));
     Ok(Some(PairStory {
@@ -392,6 +397,45 @@ fn ticket_closed(link: &Link) -> Option<StoryEvent> {
     })
 }
 
+/// The commands of operators about the pair of `link` of which its journal has no entry.
+async fn commands_about(
+    store: &impl Store,
+    link: &Link,
+    now: Timestamp,
+) -> Result<Vec<StoryEvent>, PortError> {
+    let tickets = link.earlier_tickets.iter().copied().chain(link.ticket);
+    let filter = AuditFilter {
+        about: Some(AuditedPair {
+            alerts: [link.alert].into(),
+            tickets: tickets.collect(),
+        }),
+        ..AuditFilter::default()
+    };
+    let commands = audit::list(store, &filter, now).await?.entries;
+    let others = commands
+        .into_iter()
+        .filter(|it| !IN_JOURNAL.contains(&it.command.as_str()));
+    Ok(others.map(|line| commanded(line, link.ticket)).collect())
+}
+
+/// A command of an operator.
+fn commanded(line: AuditLine, ticket: Option<TicketId>) -> StoryEvent {
+    let reason = line.reason.map(|reason| format!(": {reason}"));
+    StoryEvent {
+        at: line.at,
+        event: "command".to_owned(),
+        words: format!("an operator ran `{}`", line.command),
+        cause: "operator".to_owned(),
+        ticket,
+        detail: Some(format!(
+            "{}, by {}{}",
+            line.done,
+            line.actor,
+            reason.unwrap_or_default()
+        )),
+    }
+}
+
 /// An entry of the journal.
 fn event(entry: JournalEntry) -> StoryEvent {
     StoryEvent {
@@ -410,6 +454,8 @@ fn in_words(event: &str) -> &str {
         "linked" => "an operator linked the ticket",
         "unlinked" => "an operator unlinked the ticket",
         "resync_requested" => "an operator requested a new synchronisation",
+        "replay_requested" => "an operator had the newest reports processed again",
+        INSPECTION_ENDED => "an inspection ended",
         other => match Action::from_word(other) {
             Some(action) => action.describe(),
             None => other,

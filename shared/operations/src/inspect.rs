@@ -237,8 +237,11 @@ async fn request_run(
 /// How far the run of `target` is that was requested at `requested_at`.
 fn run_of(target: RunTarget, runs: &Runs, requested_at: Timestamp) -> InspectedRun {
     let started_at = runs.last_started_at.filter(|at| *at >= requested_at);
-    let end = runs.last_end.as_deref();
-    let end = end.filter(|end| started_at.is_some_and(|started| end.at >= started));
+    let end = runs.last_end.as_deref().filter(|end| match started_at {
+        Some(started) => end.at >= started,
+        // It was given up before it began.
+        None => end.not_started && !runs.requested && end.at >= requested_at,
+    });
     let phase = match end {
         Some(end) if end.said.is_none() => RunPhase::Succeeded,
         Some(_) => RunPhase::Failed,
@@ -246,13 +249,12 @@ fn run_of(target: RunTarget, runs: &Runs, requested_at: Timestamp) -> InspectedR
         None if runs.blocked.is_some() => RunPhase::Blocked,
         None => RunPhase::Requested,
     };
-    let said = end.and_then(|end| end.said.clone());
     InspectedRun {
         target: target.to_string(),
         phase,
         started_at: started_at.map(Moment),
-        fault: said.as_deref().map(InspectorFault::of),
-        said,
+        said: end.and_then(|end| end.said.clone()),
+        fault: end.and_then(InspectorFault::of_end),
     }
 }
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use halogard_domain::time::CLOCK_AHEAD_MAX;
 use halogard_domain::{Link, Timestamp};
 use serde::Serialize;
 
 /// Only changes that are younger count.
-const AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How long changes of one side took to reach the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,11 +71,15 @@ pub(crate) fn reached_changes(link: &Link) -> impl Iterator<Item = ReachedChange
         reached_at: initial.at,
     });
     let closure = link.base.as_ref().and_then(|base| base.ticket_closed);
-    let inspected = closure.zip(link.pending_inspection);
-    let inspected = inspected.map(|(closure, pending)| ReachedChange {
+    let pending = link.pending_inspection.map(|it| it.requested_at);
+    let requested_at = pending.or(link.inspection_requested_at);
+    let inspected = closure.zip(requested_at);
+    // An earlier closure may have led to it. Both vendors' clocks differ by seconds.
+    let inspected = inspected.filter(|(closure, at)| at.plus(CLOCK_AHEAD_MAX) >= closure.at);
+    let inspected = inspected.map(|(closure, requested_at)| ReachedChange {
         way: ChangeWay::TicketToInspection,
         made_at: closure.at,
-        reached_at: pending.requested_at,
+        reached_at: requested_at,
     });
     opened.into_iter().chain(inspected)
 }

@@ -8,7 +8,7 @@ use halogard_domain::message::{Cause, Message};
 use halogard_domain::{Link, Ticket, Timestamp};
 use serde::Serialize;
 
-use crate::audit::OperatorError;
+use crate::audit::{Operator, OperatorError};
 use crate::policy::policy_in_force;
 
 /// How often a change is repeated because a worker changed the pair meanwhile.
@@ -39,6 +39,7 @@ pub async fn link(
     desk: &impl ServiceDesk,
     alert: AlertId,
     ticket: TicketId,
+    operator: &Operator,
     now: Timestamp,
 ) -> Result<LinkAnswer, OperatorError> {
     let owners = store.owners(ticket).await?;
@@ -59,7 +60,7 @@ pub async fn link(
             Ok(())
         }
     };
-    let before = change_link(store, alert, "linked", now, change).await?;
+    let before = change_link(store, alert, "linked", operator, now, change).await?;
     look_at(store, alert, Some(ticket), None).await?;
     Ok(LinkAnswer {
         alert,
@@ -106,6 +107,7 @@ async fn suits(store: &impl Store, alert: AlertId, ticket: &Ticket) -> Result<bo
 pub async fn unlink(
     store: &impl Store,
     alert: AlertId,
+    operator: &Operator,
     now: Timestamp,
 ) -> Result<LinkAnswer, OperatorError> {
     let change = |link: &mut Link| {
@@ -115,7 +117,7 @@ pub async fn unlink(
         link.begin_next_ticket();
         Ok(())
     };
-    let before = change_link(store, alert, "unlinked", now, change).await?;
+    let before = change_link(store, alert, "unlinked", operator, now, change).await?;
     // By then every worker knows that the alert is snoozed, if it is.
     let followed = now.plus(PAUSES_READ_EVERY);
     look_at(store, alert, None, Some(followed)).await?;
@@ -135,6 +137,7 @@ async fn change_link(
     store: &impl Store,
     alert: AlertId,
     event: &str,
+    operator: &Operator,
     now: Timestamp,
     change: impl Fn(&mut Link) -> Result<(), OperatorError>,
 ) -> Result<Option<TicketId>, OperatorError> {
@@ -156,7 +159,7 @@ async fn change_link(
             ticket: link.ticket.or(before),
             event: event.to_owned(),
             cause: Cause::Operator.as_str().to_owned(),
-            detail: None,
+            detail: Some(operator.in_words()),
         };
         match store.save(&link, &[entry], stored.revision).await {
             Ok(_) => return Ok(before),

@@ -139,7 +139,7 @@ pub struct HealthReport {
     pub waiting: Vec<WaitingCount>,
     /// How long changes of this time took to reach the other side.
     pub lags: Vec<LagStatus>,
-    /// How many customers with alerts are mapped.
+    /// How many customers are mapped.
     pub customers: CustomerShare,
     /// Messages that no worker could process.
     pub dead_letters: u64,
@@ -160,10 +160,14 @@ pub struct PeriodEvents {
     pub closed: usize,
 }
 
-/// How many customers, of those that have alerts, are mapped.
+/// How many customers are mapped. One without alerts and without a line in the config is known to Liongard only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CustomerShare {
-    /// The config maps them to clients.
+    /// Customers of Liongard whose alerts were seen.
+    pub seen: usize,
+    /// Customers that the config maps to clients, with or without alerts.
+    pub configured: usize,
+    /// Of those that were seen: the config maps them.
     pub mapped: usize,
     /// The config ignores them.
     pub ignored: usize,
@@ -339,6 +343,8 @@ pub async fn health<S: Store>(
         report.before.count(&link, alert.raised_at, earlier, since);
     })
     .await?;
+    report.customers.seen = environments.len();
+    report.customers.configured = policy.as_ref().map_or(0, |it| it.environments.len());
     for (environment, name) in environments {
         let customers = &mut report.customers;
         let policy = policy.as_ref();
@@ -461,9 +467,11 @@ impl HealthReport {
             figure("pairs_behind", self.pairs.behind),
             figure("pairs_waiting", self.pairs.waiting),
             ["dead_letters".to_owned(), self.dead_letters.to_string()],
+            figure("customers_seen", self.customers.seen),
             figure("customers_mapped", self.customers.mapped),
             figure("customers_ignored", self.customers.ignored),
             figure("customers_unmapped", self.customers.unmapped.len()),
+            figure("customers_in_config", self.customers.configured),
         ];
         if let Some(verification) = &self.verification {
             let count: u64 = verification.differences.values().sum();

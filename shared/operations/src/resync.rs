@@ -14,6 +14,7 @@ use halogard_domain::requested_work::{RequestedWork, WorkRequest};
 use halogard_domain::{Link, Policy, Timestamp};
 use serde::Serialize;
 
+use crate::audit::Operator;
 use crate::policy::policy_in_force;
 use crate::scan::for_each_link;
 use crate::waiting::{WaitingCause, waiting_pair};
@@ -310,7 +311,7 @@ fn messages_for(link: &Link, work: &str) -> Vec<Message> {
     [alert, ticket].into_iter().flatten().collect()
 }
 
-/// Queues what `plan` names. Safe to repeat: the messages are idempotent, and a new plan leaves out what is queued.
+/// Queues what `plan` names, for `operator`. Safe to repeat: the messages are idempotent, and a new plan leaves out what is queued.
 ///
 /// # Errors
 ///
@@ -318,6 +319,7 @@ fn messages_for(link: &Link, work: &str) -> Vec<Message> {
 pub async fn apply(
     store: &impl Store,
     plan: &ResyncPlan,
+    operator: &Operator,
     now: Timestamp,
 ) -> Result<Queued, PortError> {
     let entries: Vec<JournalEntry> = plan
@@ -332,7 +334,7 @@ pub async fn apply(
                 ResyncKind::Replay => "replay_requested".to_owned(),
             },
             cause: Cause::Operator.as_str().to_owned(),
-            detail: None,
+            detail: Some(operator.in_words()),
         })
         .collect();
     for entries in entries.chunks(BATCH) {

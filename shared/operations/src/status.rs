@@ -27,6 +27,7 @@ use serde::Serialize;
 
 use crate::audit::{self, AuditFilter};
 use crate::config_changes;
+use crate::inspect::InspectorFault;
 use crate::lag::LagStatus;
 use crate::moment::Moment;
 use crate::pausing::PauseLine;
@@ -181,6 +182,8 @@ pub struct StatusProblem {
 pub struct StatusFinding {
     /// Why, as a stable word.
     pub cause: &'static str,
+    /// Whether a person has something to do about it; it is a problem then.
+    pub needs_person: bool,
     /// What it is.
     pub what: String,
     /// What to do.
@@ -259,6 +262,8 @@ pub struct Activity {
     pub inspector_failures: u32,
     /// What the last run said, if it failed.
     pub inspector_said: Option<String>,
+    /// Whose fault that seems to be.
+    pub inspector_fault: Option<InspectorFault>,
     /// Alerts that wait for a run.
     pub waiting_for_inspector: usize,
     /// Webhooks received, by kind.
@@ -426,6 +431,7 @@ async fn activity(store: &impl Store) -> Result<Activity, PortError> {
         last_sweep: sweeps.last_full_sweep.map(Moment),
         last_inspector_run: runs.last_started_at.map(Moment),
         inspector_failures: runs.last_end.as_ref().map_or(0, |end| end.failed_in_a_row),
+        inspector_fault: runs.last_end.as_deref().and_then(InspectorFault::of_end),
         inspector_said: runs.last_end.and_then(|end| end.said),
         waiting_for_inspector: runs.waiting.len(),
         webhooks: store.counts().await?.into_iter().map(webhook).collect(),
@@ -487,7 +493,7 @@ async fn budget<S: Records>(
     Ok(BudgetStatus {
         used: ledger.follows(clock).then(|| ledger.in_use(clock.at)),
         limit: ledger.effective_limit(&question.limit),
-        window_seconds: question.limit.window.as_secs(),
+        window_seconds: ledger.limit_in_force(&question.limit).window.as_secs(),
     })
 }
 
@@ -535,7 +541,7 @@ async fn changes(store: &impl Records, now: Timestamp) -> Result<Vec<ChangeLine>
         ),
     }));
     let filter = AuditFilter {
-        since: Some(now.minus(CHANGES_AGE)),
+        since: Some(now.minus(CHANGES_AGE).into()),
         ..AuditFilter::default()
     };
     let commands = audit::list(store, &filter, now).await?.entries.into_iter();

@@ -10,9 +10,10 @@ use halogard_app::ports::{
     Revision, SinceQueued, WorkQueue as _, WorkSink as _, keys,
 };
 use halogard_domain::audit::{AuditDate, AuditDay};
-use halogard_domain::budget::Limit;
+use halogard_domain::budget::{Ledger, Limit, RateRefusal};
 use halogard_domain::config_history::{ConfigInForce, ConfigVersion, VersionOrigin};
 use halogard_domain::contact::VendorContacts;
+use halogard_domain::continuity::{Completeness, StoreContinuity};
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, SiteId, StatusId, TicketId, TicketTypeId,
 };
@@ -31,13 +32,13 @@ use halogard_domain::time::SteadyTime;
 use halogard_domain::version_history::VersionHistory;
 use halogard_domain::work::InitialState;
 use halogard_domain::{Alert, Link, Policy, Slug, Ticket};
-use halogard_operations::audit::{self, AuditFilter, Operator, OperatorError};
+use halogard_operations::audit::{self, AuditFilter, AuditedPair, Operator, OperatorError};
 use halogard_operations::dead_letters::{self, DeadLetterAction, DeadLetterFilter};
 use halogard_operations::explain::explain;
 use halogard_operations::linking;
 use halogard_operations::pausing;
 use halogard_operations::resync::{self, PairFilter, ResyncKind, WaitingFilter};
-use halogard_operations::status::{StatusQuestion, Verdict, status, waiting};
+use halogard_operations::status::{StatusFinding, StatusQuestion, Verdict, status, waiting};
 use halogard_operations::subject::Subject;
 use halogard_operations::verify::{Symbol, verify};
 use halogard_operations::waiting::WaitingCause;
@@ -46,7 +47,7 @@ use halogard_sqlite::Store;
 use tempfile::TempDir;
 
 use support::vendors::{ListedAlerts, Tickets};
-use support::{NOW, StoppedClock, before, empty_store, policy};
+use support::{NOW, StoppedClock, before, empty_store, operator, policy};
 
 /// A store that workers have used a second ago.
 struct UsedStore {
@@ -328,7 +329,7 @@ async fn a_repair_requests_no_ticket_for_an_alert_of_day_one() {
         ..PairFilter::default()
     };
     let plan = resync::plan(&used.store, &filter, ResyncKind::Repair, NOW).await;
-    resync::apply(&used.store, &plan.unwrap(), NOW)
+    resync::apply(&used.store, &plan.unwrap(), &operator(), NOW)
         .await
         .unwrap();
     let hidden = Duration::from_secs(60);
@@ -555,7 +556,9 @@ async fn pairs_are_chosen_by_every_filter_and_queued_behind_others_when_there_ar
     let plan = resync::plan(&used.store, &unknown, ResyncKind::Resync, NOW)
         .await
         .unwrap();
-    let queued = resync::apply(&used.store, &plan, NOW).await.unwrap();
+    let queued = resync::apply(&used.store, &plan, &operator(), NOW)
+        .await
+        .unwrap();
     assert_eq!((queued.pairs, queued.messages), (2, 3));
     assert_eq!(used.store.depth(Lane::Urgent).await.unwrap(), 3);
 }
@@ -603,7 +606,7 @@ async fn work_that_is_queued_is_planned_once_until_it_is_done_old_or_its_lane_is
     let asked_at = NOW.plus(Duration::from_secs(60));
     assert_eq!(planned(&all, resync, asked_at).await, (3, 0));
     let plan = resync::plan(&used.store, &named, resync, asked_at).await;
-    let queued = resync::apply(&used.store, &plan.unwrap(), asked_at).await;
+    let queued = resync::apply(&used.store, &plan.unwrap(), &operator(), asked_at).await;
     assert_eq!(queued.unwrap().pairs, 2);
     assert_eq!(planned(&named, resync, asked_at).await, (0, 2));
     assert_eq!(planned(&all, resync, asked_at).await, (2, 1));
@@ -661,7 +664,7 @@ async fn a_ticket_is_requested_for_an_alert_of_day_one_that_is_named_or_meant_as
         (customer, vec![(1, &read), (2, &read), (3, &read)]),
     ] {
         let plan = resync::plan(&used.store, &filter, ResyncKind::Resync, NOW).await;
-        resync::apply(&used.store, &plan.unwrap(), NOW)
+        resync::apply(&used.store, &plan.unwrap(), &operator(), NOW)
             .await
             .unwrap();
         let hidden = Duration::from_secs(60);
@@ -691,33 +694,59 @@ async fn a_ticket_is_linked_to_one_alert_only_and_unlinking_makes_room_for_anoth
         ticket_of(4343, 17),
         ticket_of(1002, 17),
     ]);
-    let unknown = linking::link(&used.store, &desk, AlertId::new(9), ticket, NOW).await;
+    let unknown = linking::link(
+        &used.store,
+        &desk,
+        AlertId::new(9),
+        ticket,
+        &operator(),
+        NOW,
+    )
+    .await;
     assert!(
         matches!(unknown, Err(OperatorError::UnknownAlert(_))),
         "{unknown:?}"
     );
-    let taken = linking::link(&used.store, &desk, alert, TicketId::new(1002), NOW).await;
+    let taken = linking::link(
+        &used.store,
+        &desk,
+        alert,
+        TicketId::new(1002),
+        &operator(),
+        NOW,
+    )
+    .await;
     assert!(
         matches!(taken, Err(OperatorError::TicketTaken { .. })),
         "{taken:?}"
     );
     for _ in 0..2 {
-        linking::link(&used.store, &desk, alert, ticket, NOW)
+        linking::link(&used.store, &desk, alert, ticket, &operator(), NOW)
             .await
             .unwrap();
         let link = used.store.load(alert).await.unwrap().unwrap().value;
         assert_eq!(link.ticket, Some(ticket), "safe to repeat");
     }
-    let other = linking::link(&used.store, &desk, alert, TicketId::new(4343), NOW).await;
+    let other = linking::link(
+        &used.store,
+        &desk,
+        alert,
+        TicketId::new(4343),
+        &operator(),
+        NOW,
+    )
+    .await;
     assert!(
         matches!(other, Err(OperatorError::HasTicket { .. })),
         "{other:?}"
     );
-    let unlinked = linking::unlink(&used.store, alert, NOW).await.unwrap();
+    let unlinked = linking::unlink(&used.store, alert, &operator(), NOW)
+        .await
+        .unwrap();
     assert_eq!(unlinked.before, Some(ticket));
     let link = used.store.load(alert).await.unwrap().unwrap().value;
     assert_eq!((link.ticket, link.recurrence), (None, 2));
-    let again = linking::unlink(&used.store, alert, NOW).await;
+    let again = linking::unlink(&used.store, alert, &operator(), NOW).await;
     assert!(
         matches!(again, Err(OperatorError::NoTicket(_))),
         "{again:?}"
@@ -726,7 +755,7 @@ async fn a_ticket_is_linked_to_one_alert_only_and_unlinking_makes_room_for_anoth
     claimed.claim = Claim::in_doubt(NOW);
     let revision = used.store.load(alert).await.unwrap().unwrap().revision;
     used.store.save(&claimed, &[], revision).await.unwrap();
-    let busy = linking::link(&used.store, &desk, alert, ticket, NOW).await;
+    let busy = linking::link(&used.store, &desk, alert, ticket, &operator(), NOW).await;
     assert!(matches!(busy, Err(OperatorError::Claimed(_))), "{busy:?}");
 }
 
@@ -759,7 +788,7 @@ async fn only_a_ticket_that_halopsa_has_for_the_customer_of_the_alert_is_linked(
         }
         used.save(&pair).await;
         let (alert, ticket) = (AlertId::new(1), TicketId::new(ticket));
-        let answer = linking::link(&used.store, &desk, alert, ticket, NOW).await;
+        let answer = linking::link(&used.store, &desk, alert, ticket, &operator(), NOW).await;
         let stored = used.store.load(alert).await.unwrap().unwrap().value;
         let queued = used.store.depth(Lane::Urgent).await.unwrap();
         let is_linked = answer.is_ok();
@@ -792,7 +821,7 @@ async fn an_alert_that_lost_its_ticket_is_looked_at_when_every_worker_knows_of_i
     for (age, at_once) in [(0, false), (4, false), (5, true)] {
         let used = UsedStore::new().await;
         used.save(&linked(1, "new", 1)).await;
-        linking::unlink(&used.store, AlertId::new(1), before(age))
+        linking::unlink(&used.store, AlertId::new(1), &operator(), before(age))
             .await
             .unwrap();
         let hidden = Duration::from_secs(60);
@@ -960,12 +989,12 @@ async fn the_audit_is_one_chain_across_days_and_is_listed_by_every_filter() {
         ["alert 1", "alert 2", "#4242", "everything"]
     );
     let since = AuditFilter {
-        since: Some(before(2 * day)),
+        since: Some(before(2 * day).into()),
         ..all.clone()
     };
     assert_eq!(listed(since).await, ["alert 2", "#4242", "everything"]);
     let until = AuditFilter {
-        until: Some(before(2 * day)),
+        until: Some(before(2 * day).into()),
         ..all.clone()
     };
     assert_eq!(listed(until).await, ["alert 1"]);
@@ -975,10 +1004,15 @@ async fn the_audit_is_one_chain_across_days_and_is_listed_by_every_filter() {
     };
     assert_eq!(listed(actor).await, ["alert 2", "everything"]);
     let ticket = AuditFilter {
-        ticket: Some(TicketId::new(4242)),
+        about: Some(AuditedPair {
+            tickets: [TicketId::new(4242)].into(),
+            ..AuditedPair::default()
+        }),
         ..all.clone()
     };
-    assert_eq!(listed(ticket).await, ["alert 1", "#4242"]);
+    assert_eq!(listed(ticket.clone()).await, ["alert 1", "#4242"]);
+    let list = audit::list(&used.store, &ticket, NOW).await.unwrap();
+    assert_eq!((list.total, list.asked), (4, ticket));
 
     // A whole day that is taken away is noticed.
     let date = AuditDate::of(before(2 * day));
@@ -1080,4 +1114,111 @@ async fn lags_queue_ages_and_changes_are_shown() {
             "Halogard 0.1.0 runs, after 0.0.9"
         ]
     );
+}
+
+#[tokio::test]
+async fn a_command_is_found_by_the_ticket_and_by_the_alert_whichever_it_named() {
+    let used = UsedStore::new().await;
+    let mut link = linked(7, "new", 1);
+    link.earlier_tickets = vec![TicketId::new(900)];
+    used.save(&link).await;
+    let ticket = link.ticket.unwrap();
+    for (command, subject, done) in [
+        ("snooze", "alert 7", "paused"),
+        ("dlq redrive", "ticket #900", "1 done, 0 gone before"),
+        ("link", "alert 8", "ticket #1008 linked"),
+        ("resync", "alerts 1, 2, 7", "3 pairs queued"),
+        (
+            "resync",
+            "alerts 1, 2, 3, 4, 5 and 7 more",
+            "12 pairs queued",
+        ),
+        ("inspect", "launchpoint-7", "requested"),
+    ] {
+        audit::record(&used.store, &operator(), command, subject, done, NOW)
+            .await
+            .unwrap();
+    }
+    for subject in [
+        Subject::Alert(link.alert),
+        Subject::Ticket(ticket),
+        Subject::Ticket(TicketId::new(900)),
+    ] {
+        let pair = AuditedPair::of(&used.store, &subject).await.unwrap();
+        let filter = AuditFilter {
+            about: Some(pair),
+            ..AuditFilter::default()
+        };
+        let list = audit::list(&used.store, &filter, NOW).await.unwrap();
+        let about: Vec<&str> = list.entries.iter().map(|it| it.subject.as_str()).collect();
+        let expected = ["alert 7", "ticket #900", "alerts 1, 2, 7"];
+        assert_eq!(about, expected, "{subject:?}");
+    }
+}
+
+#[tokio::test]
+async fn lags_remain_when_the_pair_is_finished_and_its_inspection_is_over() {
+    let used = UsedStore::new().await;
+    let mut finished = linked(7, "closed", 9);
+    finished.initial = finished.observed_ticket.as_ref().map(InitialState::of);
+    finished.inspection_requested_at = Some(before(50));
+    let base = finished.base.as_mut().unwrap();
+    base.ticket_closed = Some(Closure {
+        at: before(60),
+        by: ClosedBy::HaloPsa,
+    });
+    used.save(&finished).await;
+    let seen = QueuedState {
+        since_then: SinceQueued::InSync,
+        ..QueuedState::new(1, before(40))
+    };
+    used.store
+        .save_index(&[(finished.alert, seen)].into())
+        .await
+        .unwrap();
+    let answer = status(&used.store, QUESTION).await.unwrap();
+    let ways: Vec<_> = answer.lags.iter().map(|it| (it.way, it.samples)).collect();
+    assert_eq!(ways, [("alert to ticket", 1), ("ticket to inspection", 1)]);
+    assert_eq!(answer.lags[1].max_seconds, 10);
+    assert_eq!(answer.pairs.total, 1, "counted once");
+}
+
+#[tokio::test]
+async fn what_only_takes_time_is_shown_and_needs_no_person() {
+    let used = UsedStore::new().await;
+    let behind = |continuity: &mut StoreContinuity| {
+        continuity.completeness = Completeness::Behind;
+        continuity.on_probation = true;
+    };
+    used.store.update_record(&Singleton, behind).await.unwrap();
+    let answer = status(&used.store, QUESTION).await.unwrap();
+    assert_eq!(answer.problems, []);
+    assert_eq!(answer.verdict, Verdict::Ok);
+    let waits = |it: &StatusFinding| (it.cause, it.needs_person);
+    let findings: Vec<_> = answer.findings.iter().map(waits).collect();
+    assert_eq!(
+        findings,
+        [("store_on_probation", false), ("store_behind", false)]
+    );
+}
+
+#[tokio::test]
+async fn the_budget_is_shown_with_the_window_of_its_limit() {
+    let used = UsedStore::new().await;
+    let named = Limit {
+        requests_max: 60,
+        window: Duration::from_secs(60),
+    };
+    let refuse = |ledger: &mut Ledger| {
+        ledger.follow(QUESTION.steady, &QUESTION.limit);
+        let refusal = RateRefusal {
+            stated: Some(named),
+            ..RateRefusal::default()
+        };
+        ledger.rate_limited(0, NOW, refusal, &QUESTION.limit);
+    };
+    used.store.update_record(&Singleton, refuse).await.unwrap();
+    let budget = status(&used.store, QUESTION).await.unwrap().budget;
+    assert_eq!(budget.window_seconds, 60);
+    assert!(budget.limit <= 60, "{budget:?}");
 }

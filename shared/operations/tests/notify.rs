@@ -352,7 +352,7 @@ async fn the_health_report_is_sent_once_a_day_by_each_channel() {
     let text = report.paragraphs.join("\n");
     for part in [
         "Alerts raised: ",
-        "Customers mapped: ",
+        "Customers with alerts: 1, of which 1 are mapped",
         "environment not mapped",
         "What to do: ",
     ] {

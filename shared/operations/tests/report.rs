@@ -96,7 +96,11 @@ async fn the_health_of_a_time_says_what_happened_and_who_is_not_mapped() {
     let day = NOW.minus(Duration::from_secs(86_400));
     let report = report::health(&store, day, NOW, question()).await.unwrap();
     assert_eq!(report.events.raised, 40);
-    assert_eq!(report.customers.mapped, 1);
+    let customers = &report.customers;
+    assert_eq!(
+        (customers.seen, customers.mapped, customers.configured),
+        (2, 1, 1)
+    );
     assert_eq!(report.customers.unmapped, ["Fabrikam"]);
     assert_eq!(report.waiting[0].count, 10);
     assert!(!report.problems.is_empty());

@@ -165,6 +165,7 @@ impl SampleRecord for Runs {
                 at: at(3),
                 failed_in_a_row: 4,
                 said: Some("exit code 1".to_owned()),
+                not_started: number % 2 == 1,
             })),
             watched_until: Some(at(901)),
         }

@@ -186,6 +186,7 @@ pub fn full_link(id: u64) -> Link {
             requested: 2,
             completed: 1,
         }),
+        inspection_requested_at: Some(at(40)),
         note_claim: Some(NoteClaim {
             text_hash: u64::MAX - 2,
             until: Timestamp::from_millis(-1),

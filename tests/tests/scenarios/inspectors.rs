@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use halogard_app::ports::Clock as _;
+use halogard_domain::ids::{AlertId, LaunchpointId};
 use halogard_domain::pair_status::PairStatus;
+use halogard_operations::explain::explain;
+use halogard_operations::inspect::{self, InspectSubject, InspectedRun, InspectorFault, RunPhase};
+use halogard_operations::subject::Subject;
 use halogard_simulator::liongard::RunResult;
 use halogard_simulator::{Fault, FaultRate};
 use halogard_tests::{Scenario, Setup};
@@ -82,7 +86,13 @@ async fn a_condition_that_still_holds_is_shown_as_resolved_in_psa_only() {
     let journal = bundle.journal(alert).await;
     assert_eq!(
         journal,
-        ["opened", "inspection_requested", "condition_persists"]
+        [
+            "opened",
+            "inspection_requested",
+            "inspection_ended",
+            "inspection_ended",
+            "condition_persists"
+        ]
     );
 }
 
@@ -291,4 +301,91 @@ async fn an_alert_that_returns_right_after_its_run_is_noticed_by_the_next_poll()
     bundle.liongard.reopen(alert).unwrap();
     bundle.run_for(Duration::from_secs(1300)).await;
     assert!(!bundle.only_ticket(alert).closed, "it follows its alert");
+}
+
+/// What an operator sees of an inspection of `subject`, requested now and followed for `span`.
+async fn inspected(
+    bundle: &mut Scenario,
+    subject: InspectSubject,
+    span: Duration,
+) -> (InspectedRun, bool) {
+    let store = bundle.process().store.clone();
+    let requested_at = bundle.time.now();
+    let targets = inspect::request(&store, subject, requested_at)
+        .await
+        .unwrap();
+    bundle.run_for(span).await;
+    let answer = inspect::progress(&store, &targets, requested_at, bundle.time.now()).await;
+    let answer = answer.unwrap();
+    let has_ended = answer.has_ended();
+    (answer.runs.into_iter().next().unwrap(), has_ended)
+}
+
+#[tokio::test]
+async fn an_inspection_that_liongard_does_not_start_ends_and_says_why() {
+    let mut bundle = Scenario::managed().await;
+    with_ticket(&mut bundle).await;
+    let unknown = InspectSubject::Launchpoint(LaunchpointId::new(987_654));
+    let (run, has_ended) = inspected(&mut bundle, unknown, Duration::from_secs(30)).await;
+    assert!(has_ended, "{run:?}");
+    assert_eq!(run.phase, RunPhase::Failed);
+    assert_eq!(run.fault, Some(InspectorFault::NotStarted));
+    let said = run.said.unwrap();
+    assert!(
+        said.contains("liongard.run_refused") && said.contains("Launchpoint not found"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn an_inspection_of_halopsa_without_an_inspector_ends_and_says_why() {
+    let mut setup = Setup::managed();
+    let launchpoints = &mut setup.liongard.world.launchpoints;
+    launchpoints.retain(|it| it.id != HALO_INSPECTOR);
+    let mut bundle = Scenario::start(setup).await;
+    let halopsa = InspectSubject::HaloPsa;
+    let (run, has_ended) = inspected(&mut bundle, halopsa, Duration::from_secs(60)).await;
+    assert!(has_ended, "{run:?}");
+    assert_eq!(run.fault, Some(InspectorFault::NotStarted));
+    let said = run.said.unwrap();
+    assert!(said.contains("0 enabled HaloPSA inspectors"), "{said}");
+}
+
+#[tokio::test]
+async fn an_inspection_that_another_run_blocks_for_good_ends_and_says_why() {
+    let setup = busy(Setup::managed(), "Launchpoint is already running");
+    let mut bundle = Scenario::start(setup).await;
+    with_ticket(&mut bundle).await;
+    bundle.liongard.set_next_run(RunResult::NeverFinishes);
+    bundle.liongard.start_launchpoint(HALO_INSPECTOR).unwrap();
+    let halopsa = InspectSubject::HaloPsa;
+    let (run, has_ended) = inspected(&mut bundle, halopsa, Duration::from_secs(3_700)).await;
+    assert!(has_ended, "{run:?}");
+    assert_eq!(run.fault, Some(InspectorFault::NotStarted));
+    let said = run.said.unwrap();
+    assert!(said.contains("did not end within 60 minutes"), "{said}");
+}
+
+#[tokio::test]
+async fn the_story_of_a_closed_ticket_goes_on_to_the_inspections_and_liongards_own_close() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.clear_condition(alert).unwrap();
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.conclude().await;
+    let id = AlertId::new(u64::try_from(alert).unwrap());
+    let store = bundle.process().store.clone();
+    let answer = explain(&store, &Subject::Alert(id), bundle.time.now()).await;
+    let story = answer.unwrap().stories.remove(0);
+    let told: Vec<&str> = story.events.iter().map(|it| it.event.as_str()).collect();
+    let place = |event| told.iter().position(|it| *it == event);
+    // Times of the vendors' clocks order nothing to the millisecond.
+    for event in ["raised", "ticket_closed", "alert_closed"] {
+        assert!(place(event).is_some(), "{event}: {told:?}");
+    }
+    let ours = ["opened", "inspection_requested", "inspection_ended"].map(place);
+    assert!(ours.iter().all(Option::is_some), "{told:?}");
+    assert!(ours.is_sorted(), "{told:?}");
+    let ends = told.iter().filter(|it| **it == "inspection_ended");
+    assert_eq!(ends.count(), 2, "{told:?}");
 }

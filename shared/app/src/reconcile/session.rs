@@ -2,6 +2,7 @@
 
 use halogard_domain::ids::AlertId;
 use halogard_domain::key::InstallationId;
+use halogard_domain::link::PendingInspection;
 use halogard_domain::message::Cause;
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::time::PlanTime;
@@ -11,7 +12,7 @@ use halogard_domain::{Link, Policy, Ticket, Timestamp};
 use super::write_batcher::WriteBatcher;
 use super::{PairOutcome, ReconcileError};
 use crate::env::Env;
-use crate::outcome::Action;
+use crate::outcome::{Action, INSPECTION_ENDED};
 use crate::ports::prelude::*;
 use crate::ports::{JournalEntry, Revision, SaveError};
 use crate::reconciler::Reconciler;
@@ -161,11 +162,16 @@ impl PairSession<'_> {
     /// Records an action for the report and for the journal.
     pub(super) fn record(&mut self, at: Timestamp, action: Action, detail: Option<String>) {
         self.actions.push(action);
+        self.note(at, action.as_str(), detail);
+    }
+
+    /// Adds an entry to the journal.
+    fn note(&mut self, at: Timestamp, event: &str, detail: Option<String>) {
         self.journal.push(JournalEntry {
             at,
             alert: Some(self.link.alert),
             ticket: self.link.ticket,
-            event: action.as_str().to_owned(),
+            event: event.to_owned(),
             cause: self.cause.to_owned(),
             detail,
         });
@@ -177,6 +183,30 @@ impl PairSession<'_> {
             self.link.unsettled_since = Some(now);
             self.record(now, Action::Unsettled, None);
         }
+    }
+
+    /// Records that one of the inspections has ended that the pair waits for.
+    pub(super) fn record_inspection_end(
+        &mut self,
+        inspection: PendingInspection,
+        cause: &Cause,
+        now: Timestamp,
+    ) {
+        let how = match cause {
+            Cause::RunEnded { succeeded: true } => "it succeeded",
+            _ => "it failed or was not started",
+        };
+        let PendingInspection {
+            requested,
+            completed,
+            ..
+        } = inspection;
+        // No action: Halogard did nothing to the pair.
+        self.note(
+            now,
+            INSPECTION_ENDED,
+            Some(format!("{completed} of {requested}, {how}")),
+        );
     }
 
     /// Records a difference that stays: the inspector ran again and still finds the condition.

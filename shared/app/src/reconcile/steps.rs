@@ -298,6 +298,7 @@ impl<E: Env> Reconciler<E> {
             requested,
             completed: 0,
         });
+        session.link.inspection_requested_at = Some(now);
         session.record(now, Action::InspectionRequested, None);
         Ok(Next::Continue)
     }

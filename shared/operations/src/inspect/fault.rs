@@ -1,11 +1,14 @@
 //! Whose fault a failed inspection is, by what it said.
 
+use halogard_domain::runs::RunEnd;
 use serde::Serialize;
 
 /// Whose fault a failed inspection seems to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InspectorFault {
+    /// Liongard did not start it.
+    NotStarted,
     /// The credential that the inspector itself uses.
     Credential,
     /// A right that the inspector's credential lacks.
@@ -67,6 +70,17 @@ const WORDS: [(InspectorFault, &[&str]); 5] = [
 ];
 
 impl InspectorFault {
+    /// The fault of a run that ended as `end`; `None` when it succeeded.
+    #[must_use]
+    pub fn of_end(end: &RunEnd) -> Option<Self> {
+        let said = end.said.as_deref()?;
+        Some(if end.not_started {
+            Self::NotStarted
+        } else {
+            Self::of(said)
+        })
+    }
+
     /// The fault that `said`, an exit message, shows.
     #[must_use]
     pub fn of(said: &str) -> Self {
@@ -88,6 +102,7 @@ impl InspectorFault {
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
+            Self::NotStarted => "Liongard did not start the inspection",
             Self::Credential => {
                 "Liongard's own credential for the inspected system, not Halogard's"
             }
@@ -103,6 +118,10 @@ impl InspectorFault {
     #[must_use]
     pub const fn remedy(self) -> &'static str {
         match self {
+            Self::NotStarted => {
+                "in Liongard open Admin > Inspectors: the launchpoint must exist and be enabled, and the role of \
+                 Halogard's access key must be allowed to run it"
+            }
             Self::Credential => {
                 "in Liongard open Admin > Inspectors > the launchpoint, enter the credential anew, and test it there"
             }

@@ -133,14 +133,13 @@ fn paragraphs(report: &HealthReport) -> Vec<String> {
         ));
     }
     let customers = &report.customers;
-    let known = customers.mapped + customers.ignored + customers.unmapped.len();
     let unmapped = match customers.unmapped.as_slice() {
         [] => String::new(),
         names => format!(" Not mapped: {}.", names.join(", ")),
     };
     paragraphs.push(format!(
-        "Customers mapped: {} of {known}, {} ignored.{unmapped}",
-        customers.mapped, customers.ignored
+        "Customers with alerts: {}, of which {} are mapped and {} ignored; the config maps {}.{unmapped}",
+        customers.seen, customers.mapped, customers.ignored, customers.configured
     ));
     let changes = report.changes.iter().take(NAMED_MAX);
     paragraphs.extend(changes.map(|it| format!("Changed at {}: {}.", Moment(it.at.0), it.what)));

@@ -1,4 +1,4 @@
-//! The pairs, counted. Finished ones are not read, because their number only grows.
+//! The pairs, counted. Of the finished ones only the newest are read, because their number only grows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,13 +9,16 @@ use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::{Link, Policy, Timestamp};
 
 use super::{PairCounts, WaitingCount};
-use crate::lag::{LagSamples, LagStatus};
+use crate::lag::{self, LagSamples, LagStatus};
 use crate::moment::Moment;
 use crate::scan::for_each_link;
 use crate::waiting::{WaitingCause, waiting_pair};
 
 /// Links that are loaded at once.
 const LOADED_AT_ONCE: usize = 200;
+
+/// Finished pairs that are read for their lags, the newest ones.
+const FINISHED_READ: usize = 1_000;
 
 /// What is read of the pairs.
 #[derive(Default)]
@@ -40,6 +43,7 @@ impl PairsRead {
         };
         let known = read.add_waiting(store, policy, now).await?;
         let mut open = BTreeMap::new();
+        let mut finished = Vec::new();
         for (alert, state) in store.load_index().await? {
             if known.contains(&alert) {
                 continue;
@@ -47,6 +51,9 @@ impl PairsRead {
             if state.since_then == SinceQueued::InSync {
                 read.counts.total += 1;
                 read.counts.in_sync += 1;
+                if now.is_within(lag::AGE_MAX, state.queued_at) {
+                    finished.push((state.queued_at, alert));
+                }
             } else {
                 open.insert(alert, state.queued_at);
             }
@@ -64,7 +71,26 @@ impl PairsRead {
                 }
             }
         }
+        read.add_lags_of(store, finished, now).await?;
         Ok(read)
+    }
+
+    /// Takes in how long the newest changes of `finished` pairs took, each with when its alert was queued.
+    async fn add_lags_of(
+        &mut self,
+        store: &impl Store,
+        mut finished: Vec<(Timestamp, AlertId)>,
+        now: Timestamp,
+    ) -> Result<(), PortError> {
+        finished.sort_unstable_by_key(|it| std::cmp::Reverse(*it));
+        finished.truncate(FINISHED_READ);
+        for chunk in finished.chunks(LOADED_AT_ONCE) {
+            let chunk = chunk.iter().map(|(_, alert)| *alert).collect();
+            for link in store.load_many(&chunk).await? {
+                self.lags.add(&link, now);
+            }
+        }
+        Ok(())
     }
 
     /// Reads the links that may wait, and no others.

@@ -90,10 +90,9 @@ impl ProblemFacts {
                 "`halogard notify test` tries each channel",
             )
         }));
+        let urgent = self.findings.iter().filter(|it| it.needs_person);
         problems.extend(
-            self.findings
-                .iter()
-                .map(|finding| needs_person(finding.cause, finding.what.clone(), finding.remedy)),
+            urgent.map(|finding| needs_person(finding.cause, finding.what.clone(), finding.remedy)),
         );
         problems
     }
@@ -236,7 +235,8 @@ impl ProblemFacts {
         }
         if self.activity.inspector_failures >= FAILURES_MAX {
             let said = self.activity.inspector_said.as_deref().unwrap_or_default();
-            let fault = InspectorFault::of(said);
+            let fault = self.activity.inspector_fault;
+            let fault = fault.unwrap_or(InspectorFault::Unknown);
             problems.push(needs_person(
                 "inspector_failing",
                 format!(
@@ -332,6 +332,7 @@ async fn findings(
             };
             findings.push(StatusFinding {
                 cause: "second_installation",
+                needs_person: true,
                 what: format!(
                     "a second installation ({id}) opens tickets in the same HaloPSA, seen by ticket #{} at {}{meanwhile}",
                     rival.ticket,
@@ -344,6 +345,7 @@ async fn findings(
     if continuity.on_probation {
         findings.push(StatusFinding {
             cause: "store_on_probation",
+            needs_person: false,
             what: "the store is new and found tickets of ours; it opens its first ticket when it is sure that no other \
                    installation runs"
                 .to_owned(),
@@ -353,9 +355,10 @@ async fn findings(
     if continuity.completeness == Completeness::Behind {
         findings.push(StatusFinding {
             cause: "store_behind",
+            needs_person: false,
             what: "the store is older than HaloPSA's tickets; older alerts wait until a sweep has listed all of them"
                 .to_owned(),
-            remedy: "nothing but wait: sweeps go on by themselves",
+            remedy: "wait: sweeps go on by themselves",
         });
     }
     if let Some(policy) = policy {
@@ -366,6 +369,7 @@ async fn findings(
             let environments: Vec<String> = environments.iter().map(ToString::to_string).collect();
             StatusFinding {
                 cause: "site_deleted",
+                needs_person: true,
                 what: format!(
                     "HaloPSA reported at {} that site {} was deleted, where tickets of environment {} are opened",
                     Moment(report.at),
@@ -381,6 +385,7 @@ async fn findings(
         let count = pairs.reported_tickets.len();
         findings.push(StatusFinding {
             cause: "foreign_keys",
+            needs_person: true,
             what: format!(
                 "{count} tickets carry the key of an alert whose ticket they are not, such as #{ticket} of alert \
                  {alert}"

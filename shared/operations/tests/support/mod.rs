@@ -43,6 +43,15 @@ impl Clock for StoppedClock {
     }
 }
 
+/// Who gives the commands of the tests.
+pub fn operator() -> Operator {
+    Operator {
+        account: "ada".to_owned(),
+        reason: None,
+        request_digest: "1f".to_owned(),
+    }
+}
+
 /// A store that nothing has used.
 pub fn empty_store() -> (Store<StoppedClock>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -112,11 +121,7 @@ pub async fn filled_store() -> (Store<StoppedClock>, TempDir) {
         }],
     };
     store.save_record(&Singleton, &pauses, none).await.unwrap();
-    let operator = Operator {
-        account: "ada".to_owned(),
-        reason: None,
-        request_digest: "1f".to_owned(),
-    };
+    let operator = operator();
     for age in [200_000, 60] {
         audit::record(
             &store,
