@@ -37,6 +37,7 @@ pub struct Refused {
 
 /// What kind of failure it is: a word that scripts may rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// The command line cannot be read.
@@ -85,13 +86,15 @@ impl Error for Refused {}
 
 /// A failure as `--json` prints it.
 #[derive(Debug, Serialize)]
-struct FailureAnswer {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct FailureAnswer {
     format_version: u32,
     error: FailureDetail,
 }
 
 /// The members of a failure.
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FailureDetail {
     /// What kind it is.
     kind: FailureKind,

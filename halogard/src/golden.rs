@@ -3,6 +3,7 @@
 
 #[path = "../../shared/operations/tests/support/mod.rs"]
 mod filled;
+mod setup;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -41,11 +42,13 @@ use halogard_operations::subject::Subject;
 use halogard_operations::transfer::Transferred;
 use halogard_operations::verify::scheduled::ScheduledVerification;
 use halogard_operations::verify::{duplicates, verify};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::commands;
 use crate::page::{TextPage, json};
+use crate::schemas;
 use filled::vendors::{ListedAlerts, Tickets};
 use filled::{NOW, StoppedClock, alert, before, filled_store, operator, pair, policy};
 
@@ -54,9 +57,16 @@ const WIDTHS: [u16; 3] = [60, 100, 160];
 
 type Store = halogard_sqlite::Store<StoppedClock>;
 
-/// Compares how `answer` looks with the file of `name`.
+/// Compares how `answer` looks with the file of `name`, and its JSON with its published schema.
 #[track_caller]
-fn looks<A: Serialize>(name: &str, answer: &A, write: impl Fn(&A, &mut TextPage)) {
+fn looks<A: Serialize + JsonSchema>(name: &str, answer: &A, write: impl Fn(&A, &mut TextPage)) {
+    schemas::check::<A>(name, &json(answer).unwrap());
+    plan_looks(name, answer, write);
+}
+
+/// The same for a plan, which is shown before a question and never printed as JSON.
+#[track_caller]
+fn plan_looks<A: Serialize>(name: &str, answer: &A, write: impl Fn(&A, &mut TextPage)) {
     let mut all = String::new();
     for width in WIDTHS {
         let mut page = TextPage::of_width(Some(width));
@@ -68,8 +78,7 @@ fn looks<A: Serialize>(name: &str, answer: &A, write: impl Fn(&A, &mut TextPage)
         }
         writeln!(all, "{width} columns\n\n{}\n", text.trim_end()).unwrap();
     }
-    let json = json(answer).unwrap();
-    writeln!(all, "JSON\n\n{json}").unwrap();
+    writeln!(all, "JSON\n\n{}", json(answer).unwrap()).unwrap();
     // Each release has another version.
     let all = all.replace(env!("CARGO_PKG_VERSION"), "VERSION");
     insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
@@ -284,7 +293,7 @@ async fn commands_that_change_something_look_as_before() {
     };
     let plan = resync::plan(&store, &filter, ResyncKind::Resync, NOW).await;
     let plan = plan.unwrap();
-    looks("resync_plan", &plan, commands::resync::write_plan);
+    plan_looks("resync_plan", &plan, commands::resync::write_plan);
     let queued = resync::apply(&store, &plan, &operator(), NOW)
         .await
         .unwrap();

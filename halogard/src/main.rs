@@ -27,6 +27,8 @@ mod opened_store;
 mod output;
 mod page;
 mod refusals;
+#[cfg(test)]
+mod schemas;
 mod stack;
 mod stopping;
 mod stored_credentials;

@@ -134,3 +134,28 @@ fn help_says_what_halogard_is() {
         assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
     }
 }
+
+/// Colours are for people: forced for a pipe they are there, and `NO_COLOR` wins over everything.
+#[test]
+fn no_color_keeps_every_escape_out() {
+    let bench = Bench::new();
+    let printed = |variables: &[(&str, &str)]| {
+        let ended = bench.operate_with("config check", variables);
+        format!("{}{}", ended.stdout, ended.stderr)
+    };
+    let escape = '\u{1b}';
+    let forced = printed(&[("CLICOLOR_FORCE", "1")]);
+    assert!(forced.contains(escape), "{forced:?}");
+    let plain = printed(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]);
+    assert!(!plain.contains(escape), "{plain:?}");
+    assert_eq!(plain, printed(&[]), "a pipe has no colours");
+}
+
+/// An answer is the same whether colours are forced or not.
+#[test]
+fn json_has_no_colours_even_where_they_are_forced() {
+    let bench = Bench::new();
+    drop(bench.serve());
+    let ended = bench.operate_with("status --json", &[("CLICOLOR_FORCE", "1")]);
+    assert!(!ended.stdout.contains('\u{1b}'), "{ended:?}");
+}

@@ -1,7 +1,7 @@
 //! `config`: the config file, and the config in force on this machine or on a deployed stack.
 
-mod changes;
-mod samples;
+pub mod changes;
+pub mod samples;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! `connect`: tries the connection to both vendors stage by stage, stores what works, and says what comes next.
 
 mod answers;
-mod page;
+pub mod page;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -94,30 +94,31 @@ pub struct ConnectOptions {
 
 /// What is printed.
 #[derive(Serialize)]
-struct ConnectAnswer {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ConnectAnswer {
     /// Both vendors.
-    vendors: Vec<VendorConnection>,
+    pub vendors: Vec<VendorConnection>,
     /// Whether both accept their credentials.
-    connected: bool,
+    pub connected: bool,
     /// What was corrected in what was given.
-    corrections: Vec<String>,
+    pub corrections: Vec<String>,
     /// Whether Liongard's own ticketing opens tickets; `None` without an open alert, which would show it.
-    native_ticketing: Option<bool>,
+    pub native_ticketing: Option<bool>,
     /// The mode that fits.
-    advised_mode: Mode,
+    pub advised_mode: Mode,
     /// What the first checks found.
-    findings: Vec<Finding>,
+    pub findings: Vec<Finding>,
     /// What is worth doing before the first ticket.
-    recommendations: &'static [&'static str],
+    pub recommendations: &'static [&'static str],
     /// The address to paste into HaloPSA; printed on a terminal only.
     #[serde(skip)]
-    webhook_url: Option<String>,
+    pub webhook_url: Option<String>,
     /// What was stored, and where.
-    stored: Vec<String>,
+    pub stored: Vec<String>,
     /// The next command.
-    next: String,
+    pub next: String,
     #[serde(skip)]
-    dialect: Option<DialectReport>,
+    pub dialect: Option<DialectReport>,
 }
 
 /// Runs the command.

@@ -6,7 +6,7 @@ mod instance;
 mod pairs;
 mod progress;
 mod script;
-mod summary;
+pub mod summary;
 mod vendors;
 mod verify;
 

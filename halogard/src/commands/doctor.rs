@@ -50,6 +50,7 @@ pub struct DoctorOptions {
 
 /// What is printed.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DoctorAnswer {
     #[serde(flatten)]
     report: DoctorReport,
@@ -275,7 +276,7 @@ fn clocks(calls: &ProcessMetrics, report: &mut DoctorReport) {
 }
 
 /// Puts the report on a page: one line for each thing, the remedy below it, the sums last.
-fn write_page(answer: &DoctorAnswer, page: &mut TextPage) {
+pub fn write_page(answer: &DoctorAnswer, page: &mut TextPage) {
     for found in &answer.report.findings {
         let mood = match found.level {
             Level::Ok => Mood::Good,

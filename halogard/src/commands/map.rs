@@ -84,13 +84,14 @@ fn score(text: &str) -> Result<f64, String> {
 
 /// What is printed: the map, and the entries that were made of it.
 #[derive(Serialize)]
-struct MapAnswer {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct MapAnswer {
     #[serde(flatten)]
-    map: CustomerMap,
+    pub map: CustomerMap,
     /// The new entries, as the config file has them.
-    new_entries: Option<String>,
+    pub new_entries: Option<String>,
     /// The config file that they were added to.
-    written_to: Option<PathBuf>,
+    pub written_to: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -289,7 +290,7 @@ fn write_csv(file: &Path, map: &CustomerMap) -> anyhow::Result<ExitCode> {
 }
 
 /// Puts the answer on a page: what needs a person last, where it is seen.
-fn write_page(answer: &MapAnswer, page: &mut TextPage) {
+pub fn write_page(answer: &MapAnswer, page: &mut TextPage) {
     let rows = &answer.map.environments;
     let shown = |wanted: fn(&MatchState) -> bool| rows.iter().filter(move |row| wanted(&row.state));
     let mapped = shown(|state| matches!(state, MatchState::Mapped { .. }));

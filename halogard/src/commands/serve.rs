@@ -2,7 +2,7 @@
 
 mod addresses;
 mod clock_watch;
-mod dry_run;
+pub mod dry_run;
 mod notices;
 mod policy_file;
 mod signals;

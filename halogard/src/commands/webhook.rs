@@ -94,8 +94,7 @@ pub async fn run(command: &WebhookCommand) -> anyhow::Result<ExitCode> {
         WebhookCommand::Status(store) => {
             let (target, answer) = opened_store::run(store, AskStatus).await?;
             page::print(&answer, store.json, |answer, page| {
-                write_answer(&answer.webhook, &target, page);
-                write_acted_on(&answer.acted_on, page);
+                write_status(answer, &target, page);
             })?;
             Ok(exit_code(&answer.webhook))
         }
@@ -158,28 +157,31 @@ fn exit_code(answer: &WebhookAnswer) -> ExitCode {
 
 /// The answer of `webhook url`.
 #[derive(Serialize)]
-struct UrlAnswer {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct UrlAnswer {
     /// The address, with its secret token.
-    url: String,
+    pub url: String,
 }
 
 /// The answer of `webhook status`.
 #[derive(Serialize)]
-struct StatusAnswer {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StatusAnswer {
     #[serde(flatten)]
-    webhook: WebhookAnswer,
+    pub webhook: WebhookAnswer,
     /// What announced the changes that were acted on.
-    acted_on: ActedOn,
+    pub acted_on: ActedOn,
 }
 
 /// The answer of `webhook log`.
 #[derive(Serialize)]
-struct BothLogs {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct BothLogs {
     /// What came here.
     #[serde(flatten)]
-    here: WebhookLog,
+    pub here: WebhookLog,
     /// The deliveries by HaloPSA's own log, the newest first; `None` where it shows none.
-    deliveries: Option<Vec<DeliveryLine>>,
+    pub deliveries: Option<Vec<DeliveryLine>>,
 }
 
 /// Reads where the webhook leads.
@@ -353,8 +355,14 @@ fn not_settable(credential: &str) -> anyhow::Error {
     )
 }
 
+/// Puts the answer of `status` on a page.
+pub fn write_status(answer: &StatusAnswer, target: &WebhookTarget, page: &mut TextPage) {
+    write_answer(&answer.webhook, target, page);
+    write_acted_on(&answer.acted_on, page);
+}
+
 /// Puts the answer of `status` and `install` on a page.
-fn write_answer(answer: &WebhookAnswer, target: &WebhookTarget, page: &mut TextPage) {
+pub fn write_answer(answer: &WebhookAnswer, target: &WebhookTarget, page: &mut TextPage) {
     if !answer.done.is_empty() {
         write_steps("done:", &answer.done, page);
         page.gap();
@@ -471,7 +479,7 @@ fn write_steps(title: &str, steps: &[WebhookStep], page: &mut TextPage) {
 }
 
 /// Puts both logs on a page.
-fn write_log(log: &BothLogs, page: &mut TextPage) {
+pub fn write_log(log: &BothLogs, page: &mut TextPage) {
     page.line("what came here:");
     if log.here.kinds.is_empty() {
         page.line(Cell::new("  nothing yet", Mood::Dim));
@@ -529,7 +537,7 @@ fn write_deliveries(deliveries: &[DeliveryLine], page: &mut TextPage) {
 }
 
 /// Puts the delivery of a test on a page.
-fn write_test(delivery: &DeliveryLine, page: &mut TextPage) {
+pub fn write_test(delivery: &DeliveryLine, page: &mut TextPage) {
     let status = delivery.status.map(|status| status.to_string());
     match &delivery.error {
         _ if delivery.was_accepted() => page.line(Cell::new(

@@ -10,6 +10,7 @@
 mod bench;
 mod http;
 mod process;
+mod schemas;
 mod vault;
 mod world;
 

@@ -72,6 +72,10 @@ pub struct Ended {
 impl Process {
     /// Starts `command` and reads along.
     pub fn start(mut command: Command) -> Self {
+        Self::spawn(&mut command)
+    }
+
+    fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -88,8 +92,10 @@ impl Process {
 
     /// Runs `command` to its end.
     #[track_caller]
-    pub fn run(command: Command) -> Ended {
-        Self::start(command).ended(Duration::from_secs(60))
+    pub fn run(mut command: Command) -> Ended {
+        let ended = Self::spawn(&mut command).ended(Duration::from_secs(60));
+        super::schemas::check(&command, &ended.stdout);
+        ended
     }
 
     /// What it has printed so far.

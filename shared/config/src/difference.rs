@@ -9,6 +9,7 @@ use toml::{Table, Value};
 const KEYED_LISTS: [(&str, &str); 1] = [("environments", "environment")];
 
 /// A value that differs.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConfigDifference {
     /// Where it stands, as `templates.default.team` or `environments[8801].client`.

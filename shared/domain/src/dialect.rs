@@ -21,6 +21,7 @@ pub const LOCAL_TIMES: &str = "local-times";
 pub const ROWS_WITHOUT_LAST_UPDATE: &str = "rows-without-last-update";
 
 /// What a probe found out about both vendors, the last time that it ran.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DialectReport {
     /// The build of HaloPSA that was probed, if it says.
@@ -43,6 +44,7 @@ pub struct ProbeFindings {
 }
 
 /// An uncertain fact, and what the tenant showed of it.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FactReading {
     /// The fact.
@@ -109,6 +111,7 @@ impl<O> UncertainFact<O> {
 }
 
 /// What was seen of a fact.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Seen {

@@ -104,6 +104,7 @@ pub enum MailEncryption {
 }
 
 /// A way by which a notice reaches people.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotifyChannel {

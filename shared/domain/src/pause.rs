@@ -11,6 +11,7 @@ use crate::vendor::Vendor;
 pub const PAUSES_MAX: usize = 500;
 
 /// What is paused.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PauseScope {

@@ -31,6 +31,7 @@ use crate::storm::StormPolicy;
 use crate::ticket::{Automation, MachineApplications, Validation};
 
 /// Who opens the tickets.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
@@ -227,6 +228,7 @@ impl PriorityMap {
 }
 
 /// Why an alert gets no ticket for now.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ParkReason {
@@ -453,6 +455,7 @@ impl Rule {
 }
 
 /// A condition of a rule.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleCondition {

@@ -13,6 +13,7 @@ pub const CLOCK_AHEAD_MAX: Duration = Duration::from_secs(60);
 ///
 /// No vendor reports more precise times that matter. A plain number needs no calendar and
 /// serialises the same everywhere.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

@@ -23,6 +23,7 @@ const PASS_MAX: Duration = Duration::from_secs(24 * 3600);
 pub const EXAMPLES_MAX: usize = 10;
 
 /// How the two sides of a pair differ.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DifferenceKind {
@@ -58,6 +59,7 @@ impl DifferenceKind {
 }
 
 /// A pair that differs.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DifferenceExample {
     /// The alert.

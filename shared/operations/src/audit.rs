@@ -69,6 +69,7 @@ impl<T: AsRef<str> + ?Sized> From<&T> for AuditedAnswer {
 
 /// The answer of `audit list`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditList {
     /// When it was asked.
     pub at: Moment,
@@ -86,6 +87,7 @@ pub struct AuditList {
 
 /// A command that changed something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditLine {
     /// When it was given.
     pub at: Moment,
@@ -163,6 +165,7 @@ async fn last_digest_before(store: &impl Records, date: AuditDate) -> Result<Str
 
 /// Which commands are meant. Every condition that is present must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditFilter {
     /// Given then or later.
     pub since: Option<Moment>,
@@ -176,6 +179,7 @@ pub struct AuditFilter {
 
 /// The names under which commands may be about a pair.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditedPair {
     /// Its alert; several if a ticket has them.
     pub alerts: BTreeSet<AlertId>,

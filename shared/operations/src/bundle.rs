@@ -37,6 +37,7 @@ const ENTRIES_MAX: usize = 100;
 
 /// What goes into the archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SupportBundle {
     /// When it was made.
     pub at: Moment,

@@ -88,6 +88,18 @@ impl fmt::Display for PlanDigest {
     }
 }
 
+/// The schema of its text.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for PlanDigest {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PlanDigest".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string" })
+    }
+}
+
 impl Serialize for PlanDigest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -112,6 +124,7 @@ fn half(key: &str) -> u32 {
 
 /// A change of the config, before it is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConfigPlan {
     /// What `apply` needs to make this change and no other.
     pub digest: PlanDigest,
@@ -131,6 +144,7 @@ pub struct ConfigPlan {
 
 /// A version of the config, as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VersionLine {
     /// Its number.
     pub number: u64,
@@ -164,6 +178,7 @@ impl From<&ConfigVersion> for VersionLine {
 
 /// The answer of `config history`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConfigHistory {
     /// The versions, oldest first; the last one is in force.
     pub versions: Vec<VersionLine>,
@@ -171,6 +186,7 @@ pub struct ConfigHistory {
 
 /// Whether a config came into force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PutInForce {
     /// Its number.
     pub version: u64,

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 /// A stage of a connection, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectStage {
     /// The address is one.
@@ -73,6 +74,7 @@ impl ConnectStage {
 
 /// The result of a stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StageLine {
     /// Which one.
     pub stage: ConnectStage,
@@ -110,6 +112,7 @@ impl StageLine {
 
 /// How far the connection to a vendor gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VendorConnection {
     /// The vendor.
     pub vendor: &'static str,

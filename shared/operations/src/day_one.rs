@@ -18,6 +18,7 @@ const CHUNK: usize = 200;
 
 /// The answer of `serve --dry-run`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DayOneAnswer {
     /// When it was asked.
     pub at: Moment,
@@ -35,6 +36,7 @@ pub struct DayOneAnswer {
 
 /// What the open alerts of a customer would get.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CustomerDayOne {
     /// The customer, as Liongard names it.
     pub customer: String,

@@ -28,6 +28,7 @@ pub struct DeadLetterFilter {
 
 /// The answer of `dlq list`, and the plan of `dlq redrive` and `dlq drop`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeadLetterList {
     /// When it was asked.
     pub at: Moment,
@@ -42,6 +43,7 @@ pub struct DeadLetterList {
 
 /// A dead letter without its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeadLetterSummary {
     /// Names it.
     pub id: String,
@@ -65,6 +67,7 @@ pub struct DeadLetterSummary {
 
 /// The answer of `dlq show`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeadLetterDetail {
     /// The dead letter.
     #[serde(flatten)]
@@ -75,6 +78,7 @@ pub struct DeadLetterDetail {
 
 /// What is done with dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeadLetterAction {
     /// They are processed again.
@@ -85,6 +89,7 @@ pub enum DeadLetterAction {
 
 /// What `dlq redrive` and `dlq drop` did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeadLettersDone {
     /// What was done.
     pub action: DeadLetterAction,

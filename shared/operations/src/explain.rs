@@ -31,6 +31,7 @@ const ENTRIES_MAX: usize = 2_000;
 
 /// The answer of `explain`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExplainAnswer {
     /// When it was asked.
     pub at: Moment,
@@ -42,6 +43,7 @@ pub struct ExplainAnswer {
 
 /// The story of a pair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PairStory {
     /// The alert.
     pub alert: AlertId,
@@ -77,6 +79,7 @@ pub struct PairStory {
 
 /// What the config says about an alert.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Decision {
     /// The client in HaloPSA.
     pub client: Option<u64>,
@@ -90,6 +93,7 @@ pub struct Decision {
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StoryEvent {
     /// When.
     pub at: Moment,

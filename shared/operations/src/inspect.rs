@@ -38,6 +38,7 @@ pub enum InspectSubject {
 
 /// The answer of `inspect`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InspectAnswer {
     /// When it was asked.
     pub at: Moment,
@@ -69,6 +70,7 @@ impl InspectAnswer {
 
 /// An inspection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InspectedRun {
     /// What is inspected: `halopsa`, or a launchpoint.
     pub target: String,
@@ -84,6 +86,7 @@ pub struct InspectedRun {
 
 /// How far an inspection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RunPhase {
     /// A worker starts it when the least interval since the last one has passed.

@@ -12,6 +12,7 @@ pub(crate) const AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How long changes of one side took to reach the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LagStatus {
     /// From where to where.
     pub way: &'static str,
@@ -27,6 +28,7 @@ pub struct LagStatus {
 
 /// A way that changes take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeWay {
     /// From the time at which Liongard raised the alert until its ticket was opened.

@@ -16,6 +16,7 @@ const ATTEMPTS_MAX: usize = 20;
 
 /// What `link` and `unlink` did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LinkAnswer {
     /// The alert.
     pub alert: AlertId,

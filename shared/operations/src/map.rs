@@ -52,6 +52,7 @@ pub struct MapSelection {
 
 /// Every environment and what it is to HaloPSA.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CustomerMap {
     /// The sums.
     pub sums: MapSums,
@@ -80,6 +81,7 @@ impl CustomerMap {
 
 /// How many there are of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MapSums {
     /// Environments that Liongard shows.
     pub environments: usize,
@@ -107,6 +109,7 @@ pub struct MapSums {
 
 /// An environment and what it is to HaloPSA.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MapRow {
     /// The environment.
     pub environment: EnvironmentId,
@@ -119,6 +122,7 @@ pub struct MapRow {
 
 /// What an environment is to HaloPSA.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum MatchState {
     /// The config maps it.
@@ -155,6 +159,7 @@ pub enum MatchState {
 
 /// A client that may be the customer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClientMatch {
     /// The client.
     pub client: HaloClientId,
@@ -168,6 +173,7 @@ pub struct ClientMatch {
 
 /// An environment that fits the same client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RivalEnvironment {
     /// The environment.
     pub environment: EnvironmentId,

@@ -64,6 +64,7 @@ impl NoticeOutcome {
 
 /// The answer of `notify test`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NotifyTestAnswer {
     /// When it was asked.
     pub at: Moment,
@@ -73,6 +74,7 @@ pub struct NotifyTestAnswer {
 
 /// Whether a channel works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChannelTest {
     /// The channel.
     pub channel: NotifyChannel,

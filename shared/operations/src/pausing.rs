@@ -14,6 +14,7 @@ use crate::scan::find_in_links;
 
 /// The answer of `pause`, `resume` and `snooze`: what is paused from now on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PauseList {
     /// When it was asked.
     pub at: Moment,
@@ -23,6 +24,7 @@ pub struct PauseList {
 
 /// A pause, as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PauseLine {
     /// What is paused.
     pub scope: PauseScope,

@@ -24,6 +24,7 @@ const ENTRIES_MAX: usize = 2_000;
 
 /// The answer of `report pairs`: one row for each pair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PairReport {
     /// When it was asked.
     pub at: Moment,
@@ -33,6 +34,7 @@ pub struct PairReport {
 
 /// A pair. Columns are added at the end, and none is ever renamed: programs read them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PairRow {
     /// The alert.
     pub alert: AlertId,
@@ -64,6 +66,7 @@ pub struct PairRow {
 
 /// The answer of `report incident`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IncidentReport {
     /// When it was asked.
     pub at: Moment,
@@ -85,6 +88,7 @@ pub struct IncidentReport {
 
 /// The answer of `report lag`: how long changes took to reach the other side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LagReport {
     /// When it was asked.
     pub at: Moment,
@@ -98,6 +102,7 @@ pub struct LagReport {
 
 /// A change that reached the other side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LagRow {
     /// Which way it took.
     pub way: ChangeWay,
@@ -117,6 +122,7 @@ pub struct LagRow {
 
 /// The answer of `report health`: how the installation does, and what happened since a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HealthReport {
     /// When it was asked.
     pub at: Moment,
@@ -151,6 +157,7 @@ pub struct HealthReport {
 
 /// What happened in a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PeriodEvents {
     /// Alerts that Liongard raised.
     pub raised: usize,
@@ -162,6 +169,7 @@ pub struct PeriodEvents {
 
 /// How many customers are mapped. One without alerts and without a line in the config is known to Liongard only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CustomerShare {
     /// Customers of Liongard whose alerts were seen.
     pub seen: usize,

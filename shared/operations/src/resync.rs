@@ -73,6 +73,7 @@ pub struct ResyncPlan {
 
 /// What is sent for each pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ResyncKind {
     /// Both sides are read anew, and what was refused is tried again.
@@ -85,6 +86,7 @@ pub enum ResyncKind {
 
 /// What was queued.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Queued {
     /// Pairs.
     pub pairs: usize,

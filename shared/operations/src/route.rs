@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// What an alert would get.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RouteAnswer {
     /// The customer in Liongard.
     pub environment: EnvironmentId,
@@ -27,6 +28,7 @@ pub struct RouteAnswer {
 
 /// What a rule of the config says to an alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RuleVerdict {
     /// Its place in the file, from 1.
     pub place: usize,
@@ -38,6 +40,7 @@ pub struct RuleVerdict {
 
 /// The ticket an alert would get.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RoutedTicket {
     /// The template.
     pub template: String,

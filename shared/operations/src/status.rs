@@ -54,6 +54,7 @@ const CHANGES_SHOWN: usize = 10;
 
 /// The answer of `status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StatusAnswer {
     /// When it was asked.
     pub at: Moment,
@@ -95,6 +96,7 @@ pub struct StatusAnswer {
 
 /// The last scheduled comparison of both sides, and the one under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerificationStatus {
     /// When the last one ended; absent while the first one is under way.
     pub ended_at: Option<Moment>,
@@ -110,6 +112,7 @@ pub struct VerificationStatus {
 
 /// When a credential expires and is rotated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CredentialStatus {
     /// The credential.
     pub name: String,
@@ -121,6 +124,7 @@ pub struct CredentialStatus {
 
 /// Webhooks of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WebhookStatus {
     /// The kind of event.
     pub kind: String,
@@ -132,6 +136,7 @@ pub struct WebhookStatus {
 
 /// The tenant, as it was seen last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TenantStatus {
     /// HaloPSA's build.
     pub halopsa_build: Option<String>,
@@ -145,6 +150,7 @@ pub struct TenantStatus {
 
 /// Something that has changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangeLine {
     /// When.
     pub at: Moment,
@@ -154,6 +160,7 @@ pub struct ChangeLine {
 
 /// Whether a person is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Everything is in order, or resolves itself.
@@ -166,6 +173,7 @@ pub enum Verdict {
 
 /// Something that needs a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StatusProblem {
     /// Why, as a stable word; the same for as long as it lasts.
     pub cause: String,
@@ -179,6 +187,7 @@ pub struct StatusProblem {
 
 /// Something that was noticed and is not a matter of one pair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StatusFinding {
     /// Why, as a stable word.
     pub cause: &'static str,
@@ -192,6 +201,7 @@ pub struct StatusFinding {
 
 /// Whether a vendor answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VendorStatus {
     /// Which vendor.
     pub vendor: String,
@@ -211,6 +221,7 @@ pub struct VendorStatus {
 
 /// How many pairs there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PairCounts {
     /// All of them, closed ones included.
     pub total: usize,
@@ -234,6 +245,7 @@ pub struct PairCounts {
 
 /// How many pairs wait for one cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WaitingCount {
     /// The cause.
     pub cause: WaitingCause,
@@ -247,6 +259,7 @@ pub struct WaitingCount {
 
 /// When the workers last read and ran what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Activity {
     /// The last poll that read Liongard's alerts to the end.
     pub last_poll: Option<Moment>,
@@ -272,6 +285,7 @@ pub struct Activity {
 
 /// The request budget for HaloPSA.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BudgetStatus {
     /// Requests of the window in use; `None` when another clock than this machine's counts them.
     pub used: Option<usize>,
@@ -283,6 +297,7 @@ pub struct BudgetStatus {
 
 /// The messages of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QueueStatus {
     /// The lane.
     pub lane: &'static str,
@@ -294,6 +309,7 @@ pub struct QueueStatus {
 
 /// The answer of `status waiting`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WaitingAnswer {
     /// When it was asked.
     pub at: Moment,

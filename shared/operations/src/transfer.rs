@@ -76,6 +76,7 @@ enum TransferLine {
 
 /// What was moved.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Transferred {
     /// When the export was made.
     pub exported_at: Option<Moment>,

@@ -25,6 +25,7 @@ pub use duplicates::{DuplicateGroup, DuplicatesAnswer, duplicates};
 
 /// The answer of `verify`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifyAnswer {
     /// When it was asked.
     pub at: Moment,
@@ -44,6 +45,7 @@ pub struct VerifyAnswer {
 
 /// What a comparison found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Symbol {
     /// Both sides agree.
     #[serde(rename = "=")]
@@ -78,6 +80,7 @@ impl Symbol {
 
 /// A record of one side or of both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifiedPair {
     /// What was found.
     pub symbol: Symbol,

@@ -16,6 +16,7 @@ const DOUBT_MENDS_WITHIN: Duration = Duration::from_secs(3600);
 
 /// Why a pair waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WaitingCause {
     /// No further ticket is requested: HaloPSA accepted requests and showed no ticket.
@@ -114,6 +115,7 @@ impl WaitingCause {
 
 /// A pair that waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WaitingPair {
     /// The alert.
     pub alert: AlertId,

@@ -12,6 +12,7 @@ use crate::moment::Moment;
 
 /// The answer of `webhook log`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WebhookLog {
     /// When it was asked.
     pub at: Moment,
@@ -21,6 +22,7 @@ pub struct WebhookLog {
 
 /// A kind of event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WebhookKindLine {
     /// Its name, or `unknown`.
     pub kind: String,

@@ -51,6 +51,7 @@ pub const EVENTS: [WebhookEvent; 5] = [
 
 /// The answer of `webhook status` and `webhook install`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WebhookAnswer {
     /// What is there.
     pub state: WebhookState,
@@ -64,6 +65,7 @@ pub struct WebhookAnswer {
 
 /// What is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum WebhookState {
     /// The credential may not see webhooks: a person does what is listed.
@@ -85,6 +87,7 @@ pub enum WebhookState {
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum WebhookStep {
     /// Make the webhook.
@@ -102,6 +105,7 @@ pub enum WebhookStep {
 
 /// A delivery, as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeliveryLine {
     /// How HaloPSA names it.
     pub id: String,
@@ -153,6 +157,7 @@ const ENTRIES_MAX: usize = 200;
 
 /// The changes in HaloPSA of the last seven days that workers acted on, by what announced them first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActedOn {
     /// Changes that a webhook announced.
     pub announced: usize,

@@ -181,26 +181,29 @@ pub async fn undo(options: &UndoOptions) -> anyhow::Result<ExitCode> {
 /// Prints the versions that were in force.
 pub async fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
     let answer = opened_store::run(&options.store, ReadHistory).await?;
-    page::print(&answer, options.store.json, |answer, page| {
-        if answer.versions.is_empty() {
-            page.line("no config was applied yet");
-        }
-        let rows = answer.versions.iter().map(|it| {
-            let optional = |text: &Option<String>| Cell::from(text.clone().unwrap_or_default());
-            vec![
-                it.number.to_string().into(),
-                it.applied_at.to_string().into(),
-                it.origin.clone().into(),
-                optional(&it.actor),
-                optional(&it.reason),
-            ]
-        });
-        page.rows(
-            &["version", "since", "how", "by", "why"],
-            rows.collect::<Vec<_>>(),
-        );
-    })?;
+    page::print(&answer, options.store.json, write_history)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Puts the versions on a page.
+pub fn write_history(answer: &config_changes::ConfigHistory, page: &mut TextPage) {
+    if answer.versions.is_empty() {
+        page.line("no config was applied yet");
+    }
+    let rows = answer.versions.iter().map(|it| {
+        let optional = |text: &Option<String>| Cell::from(text.clone().unwrap_or_default());
+        vec![
+            it.number.to_string().into(),
+            it.applied_at.to_string().into(),
+            it.origin.clone().into(),
+            optional(&it.actor),
+            optional(&it.reason),
+        ]
+    });
+    page.rows(
+        &["version", "since", "how", "by", "why"],
+        rows.collect::<Vec<_>>(),
+    );
 }
 
 /// Prints the text of a version.
@@ -210,7 +213,7 @@ pub async fn show(options: &ShowOptions) -> anyhow::Result<ExitCode> {
         bail!("no config was applied yet; start with `halogard config plan`");
     };
     if options.store.json {
-        output::result(&serde_json::to_string_pretty(&shown)?);
+        output::result(&page::json(&shown)?);
         return Ok(ExitCode::SUCCESS);
     }
     let text = &shown.text;
@@ -286,17 +289,18 @@ impl MakePlan<'_> {
 
 /// What is printed of a change that was made.
 #[derive(Serialize)]
-struct ChangeMade {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ChangeMade {
     #[serde(flatten)]
-    put: PutInForce,
+    pub put: PutInForce,
     /// How many templates the config has.
-    templates: usize,
+    pub templates: usize,
     /// How many rules.
-    rules: usize,
+    pub rules: usize,
     /// How many environments it maps.
-    environments: usize,
+    pub environments: usize,
     /// What follows.
-    next: &'static str,
+    pub next: &'static str,
 }
 
 /// When a change was planned.
@@ -439,11 +443,12 @@ impl StoreCommand for ReadHistory {
 
 /// The answer of `config show`.
 #[derive(Serialize)]
-struct ShownConfig {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ShownConfig {
     /// Its number.
-    version: Option<u64>,
+    pub version: Option<u64>,
     /// The text, as it was applied.
-    text: String,
+    pub text: String,
 }
 
 /// Reads the text of a version.
@@ -465,7 +470,7 @@ impl StoreCommand for ReadText {
 }
 
 /// Puts a plan on a page.
-fn write_plan(plan: &ConfigPlan, page: &mut TextPage) {
+pub fn write_plan(plan: &ConfigPlan, page: &mut TextPage) {
     match &plan.in_force {
         Some(version) => page.line(in_force_line(version)),
         None => page.line("in force: no config yet"),
@@ -595,7 +600,7 @@ fn write_findings(plan: &ConfigPlan, page: &mut TextPage) {
 }
 
 /// Puts a change on a page.
-fn write_made(made: &ChangeMade, page: &mut TextPage) {
+pub fn write_made(made: &ChangeMade, page: &mut TextPage) {
     let version = made.put.version;
     let counts = format!(
         "{} templates, {} rules, {} environments",

@@ -39,7 +39,7 @@ pub fn test(options: &TestOptions) -> anyhow::Result<ExitCode> {
 }
 
 /// Puts the answer on a page.
-fn write(answer: &SamplesAnswer, page: &mut TextPage) {
+pub fn write(answer: &SamplesAnswer, page: &mut TextPage) {
     for sample in &answer.samples {
         let is_right = sample.differences.is_empty();
         let (word, mood) = match is_right {

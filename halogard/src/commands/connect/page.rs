@@ -9,7 +9,7 @@ use super::ConnectAnswer;
 use crate::page::{Cell, Mood, TextPage};
 
 /// Puts the answer on a page.
-pub(super) fn write(answer: &ConnectAnswer, page: &mut TextPage) {
+pub fn write(answer: &ConnectAnswer, page: &mut TextPage) {
     for correction in &answer.corrections {
         page.line(Cell::new(format!("note: {correction}"), Mood::Caution));
     }

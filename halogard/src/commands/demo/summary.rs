@@ -15,6 +15,7 @@ use crate::output::{self, BAD, DIM, GOOD};
 /// The result. The names are part of the program's interface; those that end in `_p50_seconds` and
 /// `_p95_seconds` are percentiles in simulated time, null where nothing was measured.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
     alerts: usize,
     tickets: usize,

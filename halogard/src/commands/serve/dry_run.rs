@@ -23,7 +23,7 @@ pub(super) async fn run(
 }
 
 /// Puts the answer on a page.
-fn write_page(answer: &DayOneAnswer, page: &mut TextPage) {
+pub fn write_page(answer: &DayOneAnswer, page: &mut TextPage) {
     let rows = answer.customers.iter().map(|it| {
         let count = |count: usize, mood| match count {
             0 => Cell::new("-", Mood::Dim),

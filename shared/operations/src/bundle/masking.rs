@@ -13,6 +13,7 @@ const NAME_CHARS_MIN: usize = 3;
 const TOKEN_CHARS_MIN: usize = 24;
 
 /// What was masked.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MaskKind {

@@ -14,6 +14,7 @@ use crate::scan::for_each_link;
 
 /// What a change of the config does, by customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConfigEffects {
     /// Alerts that waited and get tickets.
     pub released: Vec<AlertsOf>,
@@ -34,6 +35,7 @@ pub struct ConfigEffects {
 
 /// Alerts of one customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AlertsOf {
     /// The customer, as Liongard names it.
     pub customer: String,
@@ -43,6 +45,7 @@ pub struct AlertsOf {
 
 /// What new alerts of a customer get.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RouteChange {
     /// The customer, as Liongard names it.
     pub customer: String,

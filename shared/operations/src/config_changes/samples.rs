@@ -44,6 +44,7 @@ struct Expectation {
 
 /// The answer of `config test`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SamplesAnswer {
     /// How many samples get what they must.
     pub passed: usize,
@@ -55,6 +56,7 @@ pub struct SamplesAnswer {
 
 /// The result of a sample.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SampleResult {
     /// The sample.
     pub name: String,

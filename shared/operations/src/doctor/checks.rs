@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 /// Whose a thing is, and so who can fix it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CheckOwner {
     /// Halogard's settings, config, or machine.
@@ -135,6 +136,18 @@ checks! {
     AlertWords "liongard.alerts.words" Liongard "the statuses of alerts are known"
     AlertReadable "liongard.alerts.readable" Liongard "an alert of the list is found by its number"
     NativeTickets "liongard.alerts.native" Liongard "in native mode alerts name their tickets"
+}
+
+/// The schema of its text.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for CheckId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "CheckId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string" })
+    }
 }
 
 impl Serialize for CheckId {

@@ -16,6 +16,7 @@ const NEAR_MAX: usize = 4;
 
 /// The findings of `doctor`, in the order of its checks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DoctorReport {
     /// The findings.
     pub findings: Vec<Finding>,
@@ -25,6 +26,7 @@ pub struct DoctorReport {
 
 /// One line of a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The check that found it.
     pub id: CheckId,
@@ -57,6 +59,7 @@ pub enum FindingScope {
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// In order.

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// Whose fault a failed inspection seems to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum InspectorFault {
     /// Liongard did not start it.

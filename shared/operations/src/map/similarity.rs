@@ -7,6 +7,7 @@ use super::names::{ComparableName, SortedWords};
 
 /// Proof that an environment and a client are the same customer, strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
     /// HaloPSA keeps the id of the environment at the client.

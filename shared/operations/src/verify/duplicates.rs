@@ -16,6 +16,7 @@ use crate::policy::policy_in_force;
 
 /// The answer of `verify --duplicates`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DuplicatesAnswer {
     /// When it was asked.
     pub at: Moment,
@@ -27,6 +28,7 @@ pub struct DuplicatesAnswer {
 
 /// The open tickets of one alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DuplicateGroup {
     /// The alert.
     pub alert: AlertId,

@@ -8,6 +8,7 @@ use crate::ticket::{Assignment, Ticket};
 use crate::work::InitialState;
 
 /// A field of a ticket that follows its alert, or the template that it was opened by.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PairField {
@@ -59,6 +60,7 @@ impl PairField {
 }
 
 /// Why a field shows something else than alert and template say.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DifferenceCause {
@@ -92,6 +94,7 @@ impl DifferenceCause {
 }
 
 /// A field that shows something else than alert and template say.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldDifference {
     /// The field.
