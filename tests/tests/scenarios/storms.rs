@@ -19,8 +19,13 @@ fn requests(bundle: &Scenario, route: &str) -> u64 {
 
 #[tokio::test]
 async fn a_thousand_alerts_are_opened_fifty_in_a_request() {
-    // What a webhook or an answer does not show is read.
-    let setup = Setup::managed().fixing(&["webhook-event-only", "returnall-ignored"]);
+    // What a webhook, an answer or a list does not show is read.
+    let fixed = [
+        "webhook-event-only",
+        "returnall-ignored",
+        "rows-without-last-update",
+    ];
+    let setup = Setup::managed().fixing(&fixed);
     let mut bundle = Scenario::start(setup).await;
     let alerts = storm(&mut bundle, 1_000);
     bundle.run_until_quiet().await;
@@ -40,8 +45,15 @@ async fn a_thousand_alerts_are_opened_fifty_in_a_request() {
 
 #[tokio::test]
 async fn alerts_that_are_over_close_their_tickets_in_arrays() {
-    // Where a write must name more than it changes, tickets are read one by one before it.
-    let mut setup = Setup::managed().fixing(&["strict-update"]);
+    // Where a write must name more than it changes, tickets are read one by one before it, and what its answer leaves
+    // out is read after it. Alerts that are no longer listed are found closed twenty in a poll.
+    let fixed = [
+        "strict-update",
+        "returnall-ignored",
+        "closed-alerts-unlisted",
+        "limit-60-in-1-min",
+    ];
+    let mut setup = Setup::managed().fixing(&fixed);
     setup.halo.must_assign_to_close = false;
     let mut bundle = Scenario::start(setup).await;
     let alerts = storm(&mut bundle, 100);
