@@ -39,6 +39,7 @@ pub mod vendor;
 pub mod verification;
 pub mod version_history;
 pub mod webhook_sample;
+pub mod words;
 pub mod work;
 pub mod write_result;
 
