@@ -17,6 +17,7 @@ pub mod poll;
 pub mod poll_pace;
 pub mod ports;
 pub mod process;
+mod quiet_polls;
 mod reconcile;
 mod reconciler;
 pub mod recovery;

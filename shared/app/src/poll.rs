@@ -17,6 +17,7 @@ use crate::env::Env;
 use crate::outcome::{OperatorNotice, Outcome};
 use crate::ports::prelude::*;
 use crate::ports::{ErrorCode, Lane, Outgoing, PortError, QueuedState, SinceQueued, keys};
+use crate::quiet_polls::StandingCounts;
 use crate::reconciler::Reconciler;
 use crate::value_set::ValueSet;
 
@@ -278,17 +279,32 @@ impl<E: Env> Reconciler<E> {
             bytes,
         } = report;
         self.poll_pace.list_had(bytes);
-        info!(
-            listed,
-            queued,
+        let standing = StandingCounts {
             unreadable,
             unknown_words,
             missing,
-            confirmed,
-            bytes,
-            outcome = Outcome::Polled.as_str(),
-            "polled Liongard's alerts"
-        );
+        };
+        let shown = self.quiet_polls.polled(self.clock.now(), queued, standing);
+        macro_rules! log {
+            ($level:ident, $polls:expr) => {
+                $level!(
+                    listed,
+                    queued,
+                    unreadable,
+                    unknown_words,
+                    missing,
+                    confirmed,
+                    bytes,
+                    polls = $polls,
+                    outcome = Outcome::Polled.as_str(),
+                    "polled Liongard's alerts"
+                )
+            };
+        }
+        match shown {
+            Some(polls) => log!(info, polls),
+            None => log!(debug, 1),
+        }
         Ok(report)
     }
 

@@ -15,6 +15,7 @@ use crate::odd_records::OddRecords;
 use crate::paused::KnownPauses;
 use crate::poll_pace::PollPace;
 use crate::ports::prelude::*;
+use crate::quiet_polls::QuietPolls;
 use crate::reconcile::RivalChecks;
 use crate::seen_tickets::SeenTickets;
 
@@ -73,6 +74,8 @@ pub struct Reconciler<E: Env> {
     pub(crate) recorded_version: OnceLock<()>,
     /// The policy whose customers are noted as begun.
     pub(crate) noted_policy: NotedPolicy,
+    /// Which polls the log shows.
+    pub(crate) quiet_polls: QuietPolls,
     /// How often it was asked whether another installation opened a ticket.
     pub(crate) rival_checks: RivalChecks,
 }
@@ -112,6 +115,7 @@ impl<E: Env> Reconciler<E> {
             contacts: KnownContacts::default(),
             recorded_version: OnceLock::new(),
             noted_policy: NotedPolicy::default(),
+            quiet_polls: QuietPolls::default(),
             rival_checks: RivalChecks::default(),
         }
     }
