@@ -42,16 +42,16 @@ pub(crate) async fn send(
     let mail = mail(message, policy)?;
     let server = &policy.server;
     let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server);
+    let port = policy.port.unwrap_or(match policy.encryption {
+        MailEncryption::Tls => TLS_PORT,
+        MailEncryption::StartTls => SUBMISSION_PORT,
+        MailEncryption::None => PLAIN_PORT,
+    });
+    let builder = builder.port(port);
     let builder = match policy.encryption {
-        MailEncryption::Tls => builder
-            .port(policy.port.unwrap_or(TLS_PORT))
-            .tls(Tls::Wrapper(tls(server, ca_file)?)),
-        MailEncryption::StartTls => builder
-            .port(policy.port.unwrap_or(SUBMISSION_PORT))
-            .tls(Tls::Required(tls(server, ca_file)?)),
-        MailEncryption::None if is_this_machine(server) => {
-            builder.port(policy.port.unwrap_or(PLAIN_PORT))
-        }
+        MailEncryption::Tls => builder.tls(Tls::Wrapper(tls(server, ca_file)?)),
+        MailEncryption::StartTls => builder.tls(Tls::Required(tls(server, ca_file)?)),
+        MailEncryption::None if is_this_machine(server) => builder,
         MailEncryption::None => {
             return Err(unconfigured(
                 "mail without encryption goes to this machine only",
@@ -73,7 +73,8 @@ pub(crate) async fn send(
         (None, _) => builder,
     };
     let transport: AsyncSmtpTransport<Tokio1Executor> = builder.timeout(Some(STEP_TIMEOUT)).build();
-    transport.send(mail).await.map_err(|error| failed(&error))?;
+    let sent = transport.send(mail).await;
+    sent.map_err(|error| failed(&error, &format!("{server}:{port}")))?;
     Ok(())
 }
 
@@ -130,8 +131,8 @@ fn is_this_machine(server: &str) -> bool {
             .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// Why the mail server did not take the mail.
-fn failed(error: &lettre::transport::smtp::Error) -> PortError {
+/// Why the mail server at `address` did not take the mail.
+fn failed(error: &lettre::transport::smtp::Error, address: &str) -> PortError {
     let (class, code) = if error.is_permanent() {
         (FailureClass::Permanent, ErrorCode::NoticeRefused)
     } else if error.is_transient() {
@@ -139,7 +140,7 @@ fn failed(error: &lettre::transport::smtp::Error) -> PortError {
     } else {
         (FailureClass::Transient, ErrorCode::NoticeUnreachable)
     };
-    let mut said = error.to_string();
+    let mut said = format!("{address}: {error}");
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         said.push_str(&format!(": {cause}"));
@@ -150,5 +151,12 @@ fn failed(error: &lettre::transport::smtp::Error) -> PortError {
         || "the mail server did not take it".to_owned(),
         |said| said.as_str().to_owned(),
     );
-    PortError::new(class, code).with_message(said)
+    let mut failed = PortError::new(class, code).with_message(said);
+    if code == ErrorCode::NoticeUnreachable {
+        failed.remedy = Some(
+            "check `server` and `port` in [notify.mail]; without `port` it is 587, with `encryption = \"tls\"` 465, with \
+             \"none\" 25",
+        );
+    }
+    failed
 }

@@ -255,6 +255,22 @@ async fn what_a_mail_server_refuses_is_said() {
 }
 
 #[tokio::test]
+async fn a_mail_server_that_does_not_answer_is_named_with_its_port_and_the_keys_that_set_them() {
+    // Nothing listens on the first port.
+    let policy = mail(1, None);
+    let error = sender(None, None).send_mail(&message(), &policy).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.code, ErrorCode::NoticeUnreachable);
+    let said = error.message.unwrap();
+    assert!(said.starts_with("127.0.0.1:1: "), "{said}");
+    let remedy = error.remedy.unwrap();
+    assert!(
+        remedy.contains("`server`") && remedy.contains("`port`"),
+        "{remedy}"
+    );
+}
+
+#[tokio::test]
 async fn mail_that_anyone_could_read_or_without_its_password_is_not_sent() {
     let others = MailPolicy {
         server: "smtp.example.com".to_owned(),
