@@ -69,11 +69,7 @@ impl Deadline {
 
     /// Sets the lane that is processed next; `None` for a sync cycle.
     pub fn set_lane(&self, lane: Option<Lane>) {
-        let priority = match lane {
-            Some(Lane::Urgent) => Priority::Urgent,
-            Some(Lane::Bulk) => Priority::Bulk,
-            Some(Lane::Runs) | None => Priority::Normal,
-        };
+        let priority = lane.map_or(Priority::Normal, Lane::priority);
         let place = Priority::ALL.iter().position(|known| *known == priority);
         self.0
             .priority

@@ -6,6 +6,7 @@ use std::time::Duration;
 use halogard_domain::{Message, Timestamp};
 
 use super::PortError;
+use halogard_domain::budget::Priority;
 
 /// Lanes are processed separately, so that a person's change does not wait behind a storm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +22,16 @@ pub enum Lane {
 impl Lane {
     /// Every lane, the most urgent first.
     pub const ALL: [Self; 3] = [Self::Urgent, Self::Bulk, Self::Runs];
+
+    /// The priority with which its work takes permits of the request budget.
+    #[must_use]
+    pub const fn priority(self) -> Priority {
+        match self {
+            Self::Urgent => Priority::Urgent,
+            Self::Bulk => Priority::Bulk,
+            Self::Runs => Priority::Normal,
+        }
+    }
 
     /// The lane's name in stores, logs and metrics.
     #[must_use]
