@@ -61,6 +61,10 @@ pub fn back_up(path: &Path, target: &Path) -> Result<(), OpenError> {
 fn copy(path: &Path, draft: &Path) -> Result<(), OpenError> {
     // Made first, so that the copy belongs to its owner alone from the start. SQLite writes into an empty file.
     let file = open_private(draft).map_err(|source| files(draft, source))?;
+    // Says to other commands that it is not left behind. On other systems SQLite's own locks would meet this one.
+    if cfg!(target_os = "linux") {
+        file.try_lock().unwrap_or_default();
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)
         .and_then(|connection| {
