@@ -1,15 +1,17 @@
 //! An alert opens a ticket, and its changes reach it.
 
+use std::time::Duration;
+
 use halogard_app::dialect::{ProbeWhen, dialect};
 use halogard_app::ports::Clock as _;
 use halogard_domain::pair_status::PairStatus;
 use halogard_simulator::halopsa::{TeamReference, TicketEdit};
 use halogard_simulator::world::status_ids;
-use halogard_tests::{Component, Scenario, Setup};
+use halogard_tests::{Component, Scenario, Setup, WebhookDelivery};
 use http::Method;
 use serde_json::Value;
 
-use crate::{DANA, news, with_ticket, word};
+use crate::{DANA, HALO_INSPECTOR, news, with_ticket, word};
 
 #[tokio::test]
 async fn an_alert_becomes_one_ticket_as_the_template_has_it() {
@@ -93,6 +95,52 @@ async fn a_priority_that_a_person_chose_is_kept_whatever_liongard_says() {
         .unwrap();
     bundle.conclude().await;
     assert_eq!(bundle.halo.ticket(ticket).unwrap().priority_id, 3);
+}
+
+#[tokio::test]
+async fn what_was_written_comes_back_as_news_and_is_written_once() {
+    use WebhookDelivery::{Never, Prompt, TwiceInReverse};
+    let mut cases = 0;
+    for webhook_delivery in [Prompt, TwiceInReverse, Never] {
+        // As an SLA or a technician does, after each of our writes.
+        for rewritten in [None, Some(3), Some(4)] {
+            let mut bundle = Scenario::start(Setup {
+                webhook_delivery,
+                ..Setup::managed()
+            })
+            .await;
+            let (alert, ticket) = with_ticket(&mut bundle).await;
+            let mut writes = bundle.writes();
+            for (text, priority) in [("more accounts", "Critical"), ("many accounts", "High")] {
+                bundle.liongard.change(alert, news(text, priority)).unwrap();
+                bundle.run_until_quiet().await;
+                let change = TicketEdit {
+                    priority_id: rewritten,
+                    ..TicketEdit::default()
+                };
+                bundle.halo.change_ticket(ticket, DANA, change).unwrap();
+                bundle.run_until_quiet().await;
+                let of_this_change = bundle.writes() - writes;
+                assert!(
+                    (1..=2).contains(&of_this_change),
+                    "{webhook_delivery:?} {rewritten:?}: {of_this_change} writes for a note and a priority"
+                );
+                writes = bundle.writes();
+                bundle.run_for(Duration::from_secs(7_200)).await;
+                assert_eq!(
+                    bundle.writes(),
+                    writes,
+                    "{webhook_delivery:?} {rewritten:?}"
+                );
+                cases += 1;
+            }
+            assert_eq!(bundle.runs_of(HALO_INSPECTOR), 0, "no status has changed");
+            if let Some(priority) = rewritten {
+                assert_eq!(bundle.halo.ticket(ticket).unwrap().priority_id, priority);
+            }
+        }
+    }
+    println!("{cases} cases");
 }
 
 #[tokio::test]
