@@ -155,6 +155,15 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether the command answers Ctrl-C and a termination signal itself.
+    pub const fn ends_by_itself(&self) -> bool {
+        match self {
+            Self::Serve(options) => !options.check && !options.dry_run,
+            Self::Demo(_) | Self::Simulate(_) => true,
+            _ => false,
+        }
+    }
+
     /// The default log filter; a demo shows its own progress.
     pub const fn log_filter(&self) -> &'static str {
         match self {
@@ -187,6 +196,63 @@ impl From<ModeName> for Mode {
             ModeName::Managed => Self::Managed,
             ModeName::Native => Self::Native,
             ModeName::Observe => Self::Observe,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// The commands whose answer has a form of its own, or that answer nothing.
+    const WITHOUT_JSON: [(&str, &str); 4] = [
+        (
+            "simulate",
+            "runs until it is ended; prints lines for a shell",
+        ),
+        (
+            "config schema",
+            "is a JSON schema, whose form others define",
+        ),
+        ("completions", "is a script for a shell"),
+        ("man", "is a page for man"),
+    ];
+
+    /// Every command that does something, by its words, with whether it takes `--json`.
+    fn leaves(command: &clap::Command, words: &str, found: &mut Vec<(String, bool)>) {
+        let mut below = command.get_subcommands().peekable();
+        if below.peek().is_none() {
+            let takes_json = command
+                .get_arguments()
+                .any(|it| it.get_long() == Some("json"));
+            found.push((words.to_owned(), takes_json));
+        }
+        for command in below {
+            let words = format!("{words} {}", command.get_name());
+            leaves(command, words.trim_start(), found);
+        }
+    }
+
+    #[test]
+    fn every_command_prints_its_answer_as_json_unless_it_has_a_form_of_its_own() {
+        let mut found = Vec::new();
+        leaves(&Cli::command(), "", &mut found);
+        assert!(found.len() > 40, "{found:?}");
+        for (words, takes_json) in &found {
+            let reason = WITHOUT_JSON.iter().find(|(named, _)| named == words);
+            assert_eq!(
+                *takes_json,
+                reason.is_none(),
+                "`halogard {words}`: --json or a reason, and not both"
+            );
+        }
+        for (words, _) in WITHOUT_JSON {
+            assert!(
+                found.iter().any(|(it, _)| it == words),
+                "no command {words}"
+            );
         }
     }
 }

@@ -14,6 +14,8 @@ use halogard_sqlite::Store;
 use halogard_vendors::{CallObserver, CredentialSources, HttpAlertSource, HttpServiceDesk};
 
 use crate::clock::SleepClock;
+use crate::lane_budget::LaneBudget;
+use crate::permit_leases;
 use crate::stopping::{StopSwitch, StoppableBudget};
 
 /// How long work that no one waits for waits for a permit: longer than a window.
@@ -22,8 +24,12 @@ pub const PERMIT_PATIENCE: Duration = Duration::from_secs(600);
 /// HaloPSA, over the network and under the budget.
 pub type RealDesk<C> = HttpServiceDesk<RealBudget<C>, C>;
 
-/// The request budget, in the store. Waits for a permit that is seconds away, and not for the end of the process.
-pub type RealBudget<C> = StoppableBudget<PatientBudget<C>, C>;
+/// The request budget, in the store, by the priority of each lane. Waits for a permit that is seconds away, and not for
+/// the end of the process.
+pub type RealBudget<C> = StoppableBudget<LaneBudget<C>, C>;
+
+/// The same for many requests that no one waits for.
+pub type BulkBudget<C> = StoppableBudget<PatientBudget<C>, C>;
 
 /// The request budget, in the store. Waits for a permit that is seconds away.
 pub type PatientBudget<C> = WaitingBudget<SharedBudget<Store<C>, C>, C, Sleeper<C>>;
@@ -61,6 +67,8 @@ pub struct BuiltReconciler<C: SleepClock> {
     pub normalizations: Vec<String>,
     /// The addresses that are asked.
     pub addresses: String,
+    /// The permits that it leases.
+    pub permits: SharedBudget<Store<C>, C>,
 }
 
 /// For how long requests wait for their permits.
@@ -87,7 +95,8 @@ pub fn build_reconciler<C: SleepClock>(
         switch,
     }: PermitWait<'_>,
 ) -> anyhow::Result<BuiltReconciler<C>> {
-    let patient = budget(store, settings.limit, clock.clone()).finishing_within(finish_wait);
+    let permits = SharedBudget::new(store.clone(), settings.limit, clock.clone());
+    let patient = LaneBudget::new(&permits, &clock, finish_wait);
     let vendors = halogard_vendors::build(
         &settings.into(),
         keys,
@@ -102,25 +111,19 @@ pub fn build_reconciler<C: SleepClock>(
         reconciler: Reconciler::new(vendors.desk, vendors.source, store, clock, policy, secret),
         normalizations: vendors.normalizations,
         addresses: vendors.addresses,
+        permits,
     })
 }
 
-/// The request budget under `limit`, in `store`.
-pub fn budget<C: SleepClock>(store: &Store<C>, limit: Limit, clock: C) -> PatientBudget<C> {
-    let shared = SharedBudget::new(store.clone(), limit, clock.clone());
-    let patience = PatientBudget::<C>::MAX_WAIT;
-    WaitingBudget::new(shared, clock.clone(), Sleeper(clock), patience)
-}
-
-/// The same budget for many requests that no one waits for: they leave what is reserved to other work, and wait for
+/// The budget under `limit`, in `store`, for many requests that no one waits for: they leave what is reserved to other work, and wait for
 /// each permit, until `switch` stops the process.
 pub fn bulk_budget<C: SleepClock>(
     store: &Store<C>,
     limit: Limit,
     clock: C,
     switch: &StopSwitch,
-) -> RealBudget<C> {
-    let shared = SharedBudget::new(store.clone(), limit, clock.clone());
+) -> BulkBudget<C> {
+    let shared = permit_leases::budget(store.clone(), limit, clock.clone());
     let shared = shared.with_priority(Priority::Bulk);
     let patient = WaitingBudget::new(
         shared,

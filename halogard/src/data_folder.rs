@@ -97,11 +97,11 @@ pub fn is_serve_running(folder: &Path) -> anyhow::Result<bool> {
 /// Writes a copy of the store in `folder` to the new file `target`, beside a running `serve` or without one;
 /// the key that opens its secrets goes beside it where `with_key`.
 pub fn back_up(folder: &Path, target: &Path, with_key: bool) -> anyhow::Result<()> {
-    ensure!(
-        !target.exists(),
-        "{} already exists; choose another file",
-        target.display()
-    );
+    if let Some(error) = not_there(&folder.join(STORE_FILE)) {
+        return Err(error.into());
+    }
+    written_file::check_new(target).map_err(|error| written_file::refusal(target, &error))?;
+    written_file::remove_left_behind(target);
     if with_key {
         let key = key_of_backup(target);
         copy_key(&folder.join(KEY_FILE), &key)?;

@@ -1,8 +1,20 @@
 //! What both vendors showed of the facts that their documents leave open, as a table.
 
 use halogard_domain::dialect::{DialectReport, FactReading, REFERENCE, Seen};
+use halogard_domain::words::counted;
 
 use crate::output::{self, CAUTION, DIM, GOOD};
+
+/// Prints one line: how much was seen, and where the rest is.
+pub fn print_line(report: &DialectReport) {
+    let seen: Vec<SeenFact<'_>> = report.facts.iter().filter_map(SeenFact::of).collect();
+    let unlike = seen.iter().filter(|row| !row.is_reference()).count();
+    output::remark(&format!(
+        "{DIM}dialect of both vendors: {} seen, {unlike} unlike the reference; `halogard doctor --dialect` lists \
+         them{DIM:#}",
+        counted(seen.len(), "fact")
+    ));
+}
 
 /// Prints the table: first what is another reading than the reference, then what is as there. What reads cannot
 /// show is counted.

@@ -15,6 +15,7 @@ use tracing::warn;
 
 use crate::clock::SleepClock;
 use crate::health::Health;
+use crate::lane_budget::in_lane;
 use crate::metrics::ProcessMetrics;
 use crate::stopping::StopSwitch;
 
@@ -248,7 +249,7 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
                 Some(until) if *until > began => return Ok(Next::Idle),
                 _ => self.rests.remove(lane),
             };
-            let worked = self.reconciler.process_next(*lane).await?;
+            let worked = in_lane(*lane, self.reconciler.process_next(*lane)).await?;
             if worked.is_empty() {
                 continue;
             }

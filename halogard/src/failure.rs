@@ -56,6 +56,8 @@ pub enum FailureKind {
     Port,
     /// The change does not fit what is there.
     Conflict,
+    /// Checks that the change depends on could not be made.
+    Unchecked,
     /// Anything else.
     Failed,
 }

@@ -21,11 +21,13 @@ mod failure;
 mod golden;
 mod health;
 mod http;
+mod lane_budget;
 mod listener;
 mod metrics;
 mod opened_store;
 mod output;
 mod page;
+mod permit_leases;
 mod refusals;
 #[cfg(test)]
 mod schemas;
@@ -83,5 +85,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(commands::run(command))
+    if !command.ends_by_itself() {
+        permit_leases::give_back_when_interrupted();
+    }
+    runtime.block_on(async {
+        let ended = commands::run(command).await;
+        permit_leases::give_back().await;
+        ended
+    })
 }

@@ -33,6 +33,7 @@ use crate::commands::serve::{token, with_needed_scopes};
 use crate::connect::{PERMIT_PATIENCE, Sleeper};
 use crate::data_folder;
 use crate::output;
+use crate::permit_leases;
 use crate::stack::{Stack, StackStore};
 use crate::stored_credentials;
 
@@ -309,7 +310,7 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
         &self,
     ) -> anyhow::Result<HaloWebhooks<Arc<OperatorBudget<S>>, SystemClock>> {
         let settings = self.vendor_settings().await?;
-        let shared = SharedBudget::new(self.store.clone(), settings.limit, SystemClock);
+        let shared = permit_leases::budget(self.store.clone(), settings.limit, SystemClock);
         let patience = OperatorBudget::<S>::MAX_WAIT;
         let budget = WaitingBudget::new(shared, SystemClock, Sleeper(SystemClock), patience);
         Ok(halogard_vendors::halo_webhooks(
@@ -322,7 +323,7 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
     /// Liongard's administration of access keys, and the key in use.
     pub async fn liongard_admin(&self) -> anyhow::Result<(LiongardAdmin, KeyPair)> {
         let settings = self.vendor_settings().await?;
-        let budget = SharedBudget::new(self.store.clone(), settings.limit, SystemClock);
+        let budget = permit_leases::budget(self.store.clone(), settings.limit, SystemClock);
         let (_, admin) = halogard_vendors::credential_admins(&settings, budget, &SystemClock)?;
         let given = &settings.liongard;
         let key = ParsedAccessKey::read(&given.access_key_id, &given.access_key_secret)?.key;
@@ -439,12 +440,12 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
         // Metrics are those of the workers.
         let calls = Arc::new(CallDurations::default());
         let (settings, patience) = (self.vendor_settings().await?, OperatorBudget::<S>::MAX_WAIT);
-        let vendors = self.build_vendors(&settings, calls, Priority::Normal, patience)?;
-        Ok(saying_corrections(vendors))
+        self.build_vendors(&settings, calls, Priority::Normal, patience)
     }
 
     /// Both vendors for an examination beside the workers: spread evenly, in the part of the request budget that bulk
-    /// work may use, and with little patience. `calls` is informed of every call.
+    /// work may use, and with little patience. `calls` is informed of every call. Says what was corrected in the
+    /// settings.
     pub async fn vendors_in_share(
         &self,
         calls: Arc<dyn CallObserver>,
@@ -461,8 +462,7 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
         calls: Arc<dyn CallObserver>,
     ) -> anyhow::Result<OperatorVendors<S>> {
         let settings = self.vendor_settings().await?;
-        let vendors = self.build_vendors(&settings, calls, Priority::Bulk, PERMIT_PATIENCE)?;
-        Ok(saying_corrections(vendors))
+        self.build_vendors(&settings, calls, Priority::Bulk, PERMIT_PATIENCE)
     }
 
     /// Both vendors, whose permits are requested with `priority` and waited for as long as `patience`.
@@ -473,7 +473,7 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
         priority: Priority,
         patience: Duration,
     ) -> anyhow::Result<OperatorVendors<S>> {
-        let shared = SharedBudget::new(self.store.clone(), settings.limit, SystemClock);
+        let shared = permit_leases::budget(self.store.clone(), settings.limit, SystemClock);
         let shared = shared.with_priority(priority);
         let budget = WaitingBudget::new(shared, SystemClock, Sleeper(SystemClock), patience);
         Ok(halogard_vendors::build(

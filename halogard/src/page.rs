@@ -49,6 +49,14 @@ pub fn json<A: Serialize>(answer: &A) -> serde_json::Result<String> {
     })
 }
 
+/// The same on one line.
+pub fn json_line<A: Serialize>(answer: &A) -> serde_json::Result<String> {
+    serde_json::to_string(&VersionedAnswer {
+        format_version: FORMAT_VERSION,
+        answer,
+    })
+}
+
 /// Prints what `write` puts on a page, on standard output.
 pub fn print_page(write: impl FnOnce(&mut TextPage)) {
     let mut page = TextPage::of_width(width());

@@ -30,7 +30,7 @@ fn a_new_config_file_is_written_once_and_checks_out() {
     let ended = run(folder.path(), &["config", "check"]);
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     assert!(
-        ended.stdout.starts_with("ok halogard.toml: 1 templates"),
+        ended.stdout.starts_with("ok halogard.toml: 1 template, "),
         "{ended:?}"
     );
     // The operator's work is never written over.
@@ -208,7 +208,6 @@ fn the_help_of_every_command_says_what_it_offers() {
 #[test]
 fn every_command_has_a_manual_page_and_every_shell_its_completions() {
     let folder = TempDir::new().unwrap();
-    std::fs::create_dir(folder.path().join("man")).unwrap();
     let written = run(folder.path(), &["man", "man"]);
     assert_eq!(written.status.code(), Some(0), "{written:?}");
     let help = run(folder.path(), &["--help"]);
@@ -455,4 +454,105 @@ fn sample_alerts_are_tried_against_the_file_without_a_vendor() {
         failed.stdout.contains("client is 17, where 18 is expected"),
         "{failed:?}"
     );
+}
+
+#[test]
+fn a_config_whose_checks_cannot_be_made_is_refused_by_their_names_until_the_operator_says_anyway() {
+    let mut bench = Bench::new();
+    bench.serve().process.kill();
+    // As under a storm: the budget of the window is spent.
+    bench.set("HALOPSA_WINDOW_REQUESTS_MAX", "12");
+    let text = Config::of_customers(5).text();
+    std::fs::write(bench.path("copy.toml"), text).unwrap();
+    let planned = bench.operate("config plan copy.toml");
+    assert!(planned.stdout.contains("--anyway"), "{planned:?}");
+    let plan = bench.ask("config plan copy.toml");
+    assert_eq!(plan["problems"], 0, "{plan}");
+    let unchecked = plan["unchecked"].as_array().unwrap();
+    assert!(
+        unchecked.contains(&"halopsa.ticket_type.usable".into()),
+        "{plan}"
+    );
+    for finding in plan["findings"].as_array().unwrap() {
+        if finding["level"] == "cannot_tell" {
+            let (thing, fix) = (&finding["thing"], finding["fix"].as_str().unwrap());
+            assert!(
+                thing.as_str().unwrap().contains("request budget"),
+                "{finding}"
+            );
+            assert!(!fix.contains("grant"), "{finding}");
+        }
+    }
+    let digest = plan["digest"].as_str().unwrap();
+    let before = origins(&bench);
+    let apply = format!("config apply {digest} copy.toml");
+    let refused = bench.ask(&apply);
+    assert_eq!(refused["error"]["kind"], "unchecked", "{refused}");
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(message.contains("halopsa.ticket_type.usable"), "{message}");
+    assert_eq!(origins(&bench), before);
+
+    let applied = bench.ask(&format!("{apply} --anyway"));
+    let unchecked = applied["unchecked"].as_array().unwrap();
+    assert!(
+        unchecked.contains(&"halopsa.ticket_type.usable".into()),
+        "{applied}"
+    );
+    let audit = bench.ask("audit list");
+    let entries = audit["entries"].as_array().unwrap();
+    let done = entries.last().unwrap()["done"].as_str().unwrap();
+    assert!(
+        done.contains("not checked: ") && done.contains("halopsa.ticket_type.usable"),
+        "{audit}"
+    );
+    // So does the way back.
+    let undone = bench.operate("config undo --yes");
+    assert_eq!(undone.status.code(), Some(1), "{undone:?}");
+    assert!(undone.stderr.contains("nothing was restored"), "{undone:?}");
+    assert!(!undone.stderr.contains("config apply"), "{undone:?}");
+}
+
+#[test]
+fn a_config_is_not_applied_while_a_vendor_cannot_be_reached() {
+    // Nothing listens on the first port.
+    const NOWHERE: &str = "http://127.0.0.1:1";
+    for (setting, check) in [
+        ("HALOPSA_RESOURCE_URL", "halopsa.credential"),
+        ("LIONGARD_URL", "liongard.credential"),
+    ] {
+        let mut bench = Bench::new();
+        bench.set(setting, NOWHERE);
+        let plan = bench.ask("config plan");
+        let found = plan["findings"].as_array().unwrap().iter();
+        let ids: Vec<_> = found.map(|it| it["id"].as_str().unwrap()).collect();
+        assert!(ids.contains(&check), "{setting}: {plan}");
+        let digest = plan["digest"].as_str().unwrap();
+        let refused = bench.operate(&format!("config apply {digest}"));
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(
+            refused.stderr.contains("nothing was applied"),
+            "{refused:?}"
+        );
+        assert!(bench.ask("config history")["versions"] == serde_json::json!([]));
+    }
+}
+
+#[test]
+fn a_running_serve_takes_up_what_was_applied_anyway_and_parks_what_its_problems_affect() {
+    let bench = Bench::new();
+    bench.write_config(&Config::of_customers(5));
+    let _serve = bench.serve();
+    let alert = bench.sim.raise(8806, "Stale Accounts");
+    let text = Config::of_customers(6).text();
+    let bad = "[templates.bad]\nticket_type = 999\nstatus = { open = 1, closed = 9 }\n";
+    let text = text.replace("[start]", &format!("{bad}[start]"));
+    std::fs::write(bench.path("copy.toml"), text).unwrap();
+    let plan = bench.ask("config plan copy.toml");
+    assert_eq!(plan["problems"], 1, "{plan}");
+    let digest = plan["digest"].as_str().unwrap();
+    let applied = bench.operate(&format!("config apply {digest} copy.toml --anyway"));
+    assert_eq!(applied.status.code(), Some(0), "{applied:?}");
+    support::wait_until("the ticket of the new customer", SOON, || {
+        (bench.sim.tickets_of(alert).len() == 1).then_some(())
+    });
 }

@@ -225,3 +225,29 @@ fn without_a_terminal_connect_names_missing_values_with_their_options() {
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     assert!(ended.stderr.contains("--halopsa"), "{ended:?}");
 }
+
+#[test]
+fn a_spent_request_budget_is_the_reason_and_no_setting_is_blamed() {
+    let newcomer = Newcomer::new();
+    let options = newcomer.options();
+    assert_eq!(
+        newcomer.give(&options, &newcomer.secrets()).status.code(),
+        Some(0)
+    );
+    let mut again = options;
+    again.extend(["--test-only".to_owned(), "--json".to_owned()]);
+    std::fs::write(newcomer.bench.path("input"), newcomer.secrets()).unwrap();
+    let mut command = program(&newcomer.bench.path(""));
+    command.args(&again).env("HALOPSA_WINDOW_REQUESTS_MAX", "1");
+    command.stdin(Stdio::from(
+        std::fs::File::open(newcomer.bench.path("input")).unwrap(),
+    ));
+    let ended = Process::run(command);
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let answer: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let found = failed(&answer, 0);
+    assert!(found[0].contains("request budget"), "{answer}");
+    let stages = answer["vendors"][0]["stages"].as_array().unwrap();
+    let remedy = stages.last().unwrap()["remedy"].as_str().unwrap();
+    assert!(remedy.contains("run the command again"), "{remedy}");
+}

@@ -48,7 +48,7 @@ fn a_problem_has_its_remedy_below_it_and_an_exit_code() {
     assert!(
         rest.iter()
             .take(4)
-            .any(|line| line.contains("fix (HaloPSA):")),
+            .any(|line| line.contains("fix (HaloPSA, now):")),
         "{ended:?}"
     );
 }
@@ -158,6 +158,88 @@ fn a_budget_that_is_spent_is_the_reason_and_no_missing_right() {
     assert!(of_budget.len() > 3, "{answer}");
     for found in of_budget {
         let remedy = found["fix"].as_str().unwrap();
-        assert!(remedy.contains("run doctor again"), "{found}");
+        assert!(remedy.contains("run the command again"), "{found}");
     }
+}
+
+#[test]
+fn an_address_that_leads_to_the_other_product_is_named() {
+    type Said = &'static [(&'static str, &'static str)];
+    let cases: [(&[&str], Said); 3] = [
+        (
+            &["HALOPSA_RESOURCE_URL"],
+            &[("halopsa.credential", "Liongard answers")],
+        ),
+        (
+            &["LIONGARD_URL"],
+            &[("liongard.credential", "HaloPSA answers")],
+        ),
+        (
+            &["HALOPSA_RESOURCE_URL", "LIONGARD_URL"],
+            &[
+                ("halopsa.credential", "Liongard answers"),
+                ("liongard.credential", "HaloPSA answers"),
+            ],
+        ),
+    ];
+    for (settings, expected) in cases {
+        let mut bench = Bench::new();
+        let (halo, liongard) = (bench.halo_base(), bench.get("LIONGARD_URL").to_owned());
+        for setting in settings {
+            let other = match *setting {
+                "LIONGARD_URL" => &halo,
+                _ => &liongard,
+            };
+            bench.set(setting, other);
+        }
+        let answer = bench.ask("doctor");
+        for (id, said) in expected {
+            let mut findings = answer["findings"].as_array().unwrap().iter();
+            let found = findings.find(|it| it["id"] == *id).unwrap();
+            assert_eq!(found["level"], "problem", "{settings:?}: {found}");
+            assert!(
+                found["thing"].as_str().unwrap().contains(said),
+                "{settings:?}: {found}"
+            );
+            assert!(
+                found["fix"].as_str().unwrap().contains("swapped"),
+                "{found}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_has_an_urgency_and_what_changed_lately_beside_it() {
+    let bench = Bench::new();
+    drop(bench.serve());
+    bench.operate("pause --vendor liongard");
+    bench.operate("resume --vendor liongard");
+    bench.write_config(
+        &Config::of_customers(6).with("team = \"Service Desk\"", "team = \"Servce Desk\""),
+    );
+    let answer = bench.ask("doctor");
+    for found in answer["findings"].as_array().unwrap() {
+        let is_due =
+            ["problem", "warning", "cannot_tell"].contains(&found["level"].as_str().unwrap());
+        assert_eq!(found["urgency"].is_string(), is_due, "{found}");
+    }
+    let changes = answer["changes"].to_string();
+    for word in ["config version 1", "pause", "resume"] {
+        assert!(changes.contains(word), "no {word}: {changes}");
+    }
+    let said = bench.operate("doctor");
+    assert!(said.stdout.contains("Changed lately"), "{said:?}");
+}
+
+#[test]
+fn the_dialect_is_one_line_unless_it_is_asked_for() {
+    let bench = Bench::new();
+    for command in ["doctor", "serve --check"] {
+        let ended = bench.operate(command);
+        assert!(ended.stderr.contains("doctor --dialect"), "{ended:?}");
+        assert!(!ended.stderr.contains("seen as"), "{ended:?}");
+    }
+    let whole = bench.operate("doctor --dialect");
+    assert!(whole.stderr.contains("seen as"), "{whole:?}");
 }

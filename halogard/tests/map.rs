@@ -41,6 +41,16 @@ fn nothing_is_written_unless_said_and_no_question_is_asked_without_a_terminal() 
     let before = std::fs::read_to_string(bench.path("halogard.toml")).unwrap();
     let ended = bench.operate("map --accept-above");
     assert!(ended.stdout.contains("[[environments]]"), "{ended:?}");
+    let complete = Config::of_customers(7);
+    for config in [&complete, &Config::of_customers(1)] {
+        bench.write_config(config);
+        let unknown = bench.operate("map --accept-above --write --template nosuch");
+        assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
+        assert!(
+            unknown.stderr.contains("\"nosuch\"") && unknown.stderr.contains("default"),
+            "{unknown:?}"
+        );
+    }
     let ended = bench.operate("map --interactive");
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     assert!(ended.stderr.contains("needs a terminal"), "{ended:?}");

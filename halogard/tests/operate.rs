@@ -356,7 +356,7 @@ fn verify_shows_what_differs_and_has_it_repaired() {
     );
     let unasked = bench.operate("verify --repair");
     assert!(
-        unasked.stderr.contains("Reconcile 1 pairs again?"),
+        unasked.stderr.contains("Reconcile 1 pair again?"),
         "{unasked:?}"
     );
     assert_code(&bench.operate("verify --repair --yes"), 1);

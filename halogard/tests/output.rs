@@ -159,3 +159,150 @@ fn json_has_no_colours_even_where_they_are_forced() {
     let ended = bench.operate_with("status --json", &[("CLICOLOR_FORCE", "1")]);
     assert!(!ended.stdout.contains('\u{1b}'), "{ended:?}");
 }
+
+/// Each of these succeeds, in this order; failures have a form of their own, which is tested where they occur.
+#[test]
+fn every_answer_in_json_is_one_object_with_the_version_of_its_form_and_no_member_error() {
+    let bench = Bench::new();
+    let serve = bench.serve();
+    bench.register_webhook(&serve.webhook_url);
+    std::fs::write(
+        bench.path("samples.json"),
+        r#"{"samples": [{"alert": {"environment": 8801}, "expect": {"client": 17}}]}"#,
+    )
+    .unwrap();
+    for arguments in [
+        "config init another.toml",
+        "config check",
+        "config plan",
+        "config history",
+        "config show",
+        "config test samples.json",
+        "status",
+        "status waiting",
+        "doctor",
+        "map",
+        "webhook url",
+        "webhook status",
+        "webhook log",
+        "webhook test",
+        "dlq list",
+        "verify",
+        "audit list",
+        "report pairs",
+        "report health",
+        "report lag",
+        "report incident --since 2h",
+        "support-bundle support.zip",
+        "pause --vendor liongard",
+        "resume --vendor liongard",
+        "backup copy.db --with-key",
+        "export all.jsonl",
+        "serve --check",
+        "serve --dry-run",
+    ] {
+        let ended = bench.operate(&format!("{arguments} --json"));
+        let answer: serde_json::Value = serde_json::from_str(&ended.stdout)
+            .unwrap_or_else(|error| panic!("{arguments}: {error}: {ended:?}"));
+        assert_eq!(answer["format_version"], 1, "{arguments}: {answer}");
+        assert!(answer.get("error").is_none(), "{arguments}: {answer}");
+    }
+    drop(serve);
+    let restored = bench.ask("restore copy.db --replace");
+    assert!(restored["former"].is_string(), "{restored}");
+}
+
+#[test]
+fn what_killed_commands_left_of_a_file_is_removed_when_it_is_begun_again() {
+    let bench = Bench::new();
+    drop(bench.serve());
+    for (command, name) in [
+        ("backup copy.db --with-key", "copy.db"),
+        ("backup copy.db --with-key", "copy.db.key"),
+        ("export all.jsonl", "all.jsonl"),
+        ("support-bundle support.zip", "support.zip"),
+    ] {
+        let left = [
+            format!("{name}.999999.part"),
+            format!("{name}.999999-1.part"),
+        ];
+        let theirs = [
+            format!("{name}.old.part"),
+            format!("another-{name}.1-1.part"),
+        ];
+        for file in left.iter().chain(&theirs) {
+            std::fs::write(bench.path(file), "half").unwrap();
+        }
+        // A draft that a living process holds.
+        let held = bench.path(&format!("{name}.1-7.part"));
+        let holder = std::fs::File::create(&held).unwrap();
+        holder.try_lock().unwrap();
+        for file in ["copy.db", "copy.db.key", "all.jsonl", "support.zip"] {
+            std::fs::remove_file(bench.path(file)).unwrap_or_default();
+        }
+        let ended = bench.operate(command);
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+        for file in &left {
+            assert!(!bench.path(file).exists(), "{command} left {file}");
+        }
+        for file in &theirs {
+            assert!(bench.path(file).exists(), "{command} removed {file}");
+        }
+        assert!(
+            held.exists(),
+            "{command} removed the draft of another process"
+        );
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(bench.path(name)).unwrap().permissions(),
+        );
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_refused_with_what_to_do() {
+    let bench = Bench::new();
+    drop(bench.serve());
+    let elsewhere = [("HALOGARD_DATA_DIR", "no-data")];
+    for command in ["backup copy.db", "backup copy.db --with-key"] {
+        let ended = bench.operate_with(command, &elsewhere);
+        assert!(ended.stderr.contains("no store at"), "{ended:?}");
+    }
+    for command in ["backup", "export", "support-bundle", "config init"] {
+        let ended = bench.operate(&format!("{command} no/such/file"));
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        assert!(
+            ended.stderr.contains("there is no folder no/such"),
+            "{ended:?}"
+        );
+        assert!(ended.stderr.contains("make the folder"), "{ended:?}");
+        assert!(!ended.stderr.contains("HALOGARD_DATA_DIR"), "{ended:?}");
+        std::fs::write(bench.path("there"), "mine").unwrap();
+        let ended = bench.operate(&format!("{command} there"));
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        assert!(ended.stderr.contains("already exists"), "{ended:?}");
+        assert!(!ended.stderr.contains("entity"), "{ended:?}");
+        assert_eq!(std::fs::read(bench.path("there")).unwrap(), b"mine");
+    }
+    let replaced = bench.operate("support-bundle there --replace");
+    assert_eq!(replaced.status.code(), Some(0), "{replaced:?}");
+    assert_ne!(std::fs::read(bench.path("there")).unwrap(), b"mine");
+}
+
+#[test]
+fn a_time_that_cannot_be_used_is_named_with_the_reason() {
+    let bench = Bench::new();
+    drop(bench.serve());
+    for (command, said) in [
+        ("report incident --since 1h --until 2h", "exchange them"),
+        ("audit list --since 1h --until 2h", "exchange them"),
+        ("pause --until 9999-12-31 --yes", "further away"),
+        ("pause --until 99999999d --yes", "further away"),
+        ("snooze LG-1 --until 9999-12-31 --reason x", "further away"),
+        ("snooze LG-1 --until tomorrow --reason x", "is not a time"),
+    ] {
+        let ended = bench.operate(command);
+        assert_eq!(ended.status.code(), Some(1), "{command}: {ended:?}");
+        assert!(ended.stderr.contains(said), "{command}: {ended:?}");
+    }
+}

@@ -85,9 +85,7 @@ fn unused_address() -> String {
 #[test]
 fn what_is_written_as_it_should_be_needs_no_note() {
     let mut bench = Bench::new();
-    let resource = format!("{}/api", bench.get("HALOPSA_RESOURCE_URL"));
-    let auth = format!("{}/auth", bench.get("HALOPSA_RESOURCE_URL"));
-    bench.set("HALOPSA_RESOURCE_URL", &resource);
+    let auth = format!("{}/auth", bench.halo_base());
     bench.set("HALOPSA_AUTH_URL", &auth);
     let ended = bench.check();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
@@ -97,7 +95,7 @@ fn what_is_written_as_it_should_be_needs_no_note() {
 #[test]
 fn other_forms_of_halopsas_address_are_corrected_with_a_warning() {
     let mut bench = generous();
-    let base = bench.get("HALOPSA_RESOURCE_URL").to_owned();
+    let base = bench.halo_base();
     let host = base.trim_start_matches("http://").to_owned();
     let port = host.rsplit(':').next().unwrap().to_owned();
     for (name, own, other) in [

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_operations::audit::{self, AuditFilter, AuditList, AuditedPair};
-use halogard_operations::moment::{Direction, Moment, read_time};
+use halogard_operations::moment::{Direction, Moment, in_order, read_time};
 use halogard_operations::subject::Subject;
 use halogard_runtime::SystemClock;
 
@@ -51,9 +51,13 @@ pub async fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
         text.map(|text| read_time(text, now, Direction::Past))
             .transpose()
     };
+    let (since, until) = (time(since)?, time(until)?);
+    if let (Some(since), Some(until)) = (since, until) {
+        in_order(since, until)?;
+    }
     let filter = AuditFilter {
-        since: time(since)?.map(Moment),
-        until: time(until)?.map(Moment),
+        since: since.map(Moment),
+        until: until.map(Moment),
         actor: actor.clone(),
         about: None,
     };

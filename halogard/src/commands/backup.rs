@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use halogard_runtime::settings::{self, ServeSettings, SettingValues};
+use serde::Serialize;
 
 use crate::data_folder;
-use crate::output::{self, GOOD};
+use crate::page::{self, Cell, Mood};
 
 /// Options of `backup`.
 #[derive(Clone, Debug, Args)]
@@ -21,6 +22,9 @@ pub struct BackupOptions {
     /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `restore`.
@@ -38,24 +42,49 @@ pub struct RestoreOptions {
     /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The answer of `backup`.
+#[derive(Serialize)]
+struct BackedUp {
+    /// The copy.
+    file: PathBuf,
+    /// The key that opens its secrets, where it was asked for.
+    key: Option<PathBuf>,
+}
+
+/// The answer of `restore`.
+#[derive(Serialize)]
+struct Restored {
+    /// The data folder.
+    folder: PathBuf,
+    /// Where the former store is kept, if there was one.
+    former: Option<PathBuf>,
 }
 
 /// Writes a copy of the store while `serve` runs.
 pub fn backup(options: &BackupOptions) -> anyhow::Result<ExitCode> {
     let folder = data_dir(options.config.as_ref())?;
     data_folder::back_up(&folder, &options.file, options.with_key)?;
-    let key = if options.with_key {
-        format!(
-            ", and the key that opens its secrets: {}",
-            data_folder::key_of_backup(&options.file).display()
-        )
-    } else {
-        "; the key that opens its secrets is not in it, and --with-key adds it".to_owned()
+    let answer = BackedUp {
+        file: options.file.clone(),
+        key: options
+            .with_key
+            .then(|| data_folder::key_of_backup(&options.file)),
     };
-    output::result(&format!(
-        "{GOOD}wrote{GOOD:#} {}{key}",
-        options.file.display()
-    ));
+    page::print(&answer, options.json, |answer, page| {
+        let key = match &answer.key {
+            Some(key) => format!(", and the key that opens its secrets: {}", key.display()),
+            None => {
+                "; the key that opens its secrets is not in it, and --with-key adds it".to_owned()
+            }
+        };
+        let line = format!("wrote {}{key}", answer.file.display());
+        page.line(Cell::new(line, Mood::Good));
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -69,14 +98,18 @@ pub async fn restore(options: &RestoreOptions) -> anyhow::Result<ExitCode> {
         options.without_secrets,
     )
     .await?;
-    if let Some(former) = former {
-        output::remark(&format!("the former store is kept as {}", former.display()));
-    }
-    output::result(&format!(
-        "{GOOD}restored{GOOD:#} {}; start `halogard serve`: older alerts wait until it has found every ticket \
-         that was opened since the backup was made",
-        folder.display()
-    ));
+    let answer = Restored { folder, former };
+    page::print(&answer, options.json, |answer, page| {
+        if let Some(former) = &answer.former {
+            page.line(format!("the former store is kept as {}", former.display()));
+        }
+        let line = format!(
+            "restored {}; start `halogard serve`: older alerts wait until it has found every ticket that was opened \
+             since the backup was made",
+            answer.folder.display()
+        );
+        page.line(Cell::new(line, Mood::Good));
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

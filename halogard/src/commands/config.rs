@@ -10,10 +10,14 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use halogard_config::{load, schema, starter};
+use halogard_domain::policy::Mode;
+use halogard_domain::words::counted;
 use halogard_runtime::settings::SettingValues;
+use serde::Serialize;
 
 use crate::cli::ModeName;
-use crate::output::{self, DIM, GOOD};
+use crate::output;
+use crate::page::{self, Cell, Mood};
 use crate::written_file::{self, Readers};
 use changes::{ApplyOptions, HistoryOptions, PlanOptions, ShowOptions, UndoOptions};
 use samples::TestOptions;
@@ -29,12 +33,18 @@ pub enum ConfigCommand {
         /// Who creates the tickets.
         #[arg(long, value_enum, default_value_t = ModeName::Managed)]
         mode: ModeName,
+        /// Print the answer as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Check the file and print what is wrong.
     Check {
         /// Which file; HALOGARD_CONFIG, then halogard.toml when not given.
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
+        /// Print the answer as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Print the file's JSON schema, for editors.
     Schema,
@@ -58,8 +68,8 @@ pub enum ConfigCommand {
 /// Runs the command.
 pub async fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
     match command {
-        ConfigCommand::Init { file, mode } => init(&chosen(file.as_ref()), *mode)?,
-        ConfigCommand::Check { file } => check(&chosen(file.as_ref()))?,
+        ConfigCommand::Init { file, mode, json } => init(&chosen(file.as_ref()), *mode, *json)?,
+        ConfigCommand::Check { file, json } => check(&chosen(file.as_ref()), *json)?,
         ConfigCommand::Plan(options) => return Box::pin(changes::plan(options)).await,
         ConfigCommand::Apply(options) => return Box::pin(changes::apply(options)).await,
         ConfigCommand::History(options) => return changes::history(options).await,
@@ -77,8 +87,32 @@ fn chosen(file: Option<&PathBuf>) -> PathBuf {
         .unwrap_or_else(|| SettingValues::process().config_file())
 }
 
+/// The answer of `config init`.
+#[derive(Serialize)]
+struct NewConfig<'a> {
+    /// The file.
+    file: &'a Path,
+    /// Who creates the tickets.
+    mode: Mode,
+}
+
+/// The answer of `config check`, of a valid file.
+#[derive(Serialize)]
+struct ValidConfig<'a> {
+    /// The file.
+    file: &'a Path,
+    /// How many templates it has.
+    templates: usize,
+    /// How many rules.
+    rules: usize,
+    /// How many environments it maps.
+    environments: usize,
+    /// What should be reviewed.
+    warnings: Vec<String>,
+}
+
 /// Writes a commented file; never replaces an existing one.
-fn init(path: &Path, mode: ModeName) -> anyhow::Result<()> {
+fn init(path: &Path, mode: ModeName, json: bool) -> anyhow::Result<()> {
     match written_file::create(path, starter(mode.into()).as_bytes(), Readers::Usual) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             bail!(
@@ -86,14 +120,19 @@ fn init(path: &Path, mode: ModeName) -> anyhow::Result<()> {
                 path.display()
             )
         }
-        written => written.with_context(|| format!("{} cannot be written", path.display()))?,
+        written => written.map_err(|error| written_file::refusal(path, &error))?,
     }
-    output::result(&format!("{GOOD}wrote{GOOD:#} {}", path.display()));
-    output::result(&format!(
-        "{DIM}next: put your ids into it, then run{DIM:#} halogard config check {}",
-        path.display()
-    ));
-    Ok(())
+    let answer = NewConfig {
+        file: path,
+        mode: mode.into(),
+    };
+    page::print(&answer, json, |answer, page| {
+        let file = answer.file.display();
+        page.line(Cell::new(format!("wrote {file}"), Mood::Good));
+        page.line(format!(
+            "next: put your ids into it, then run halogard config check {file}"
+        ));
+    })
 }
 
 /// Replaces the content of the config file at `path` by what `change` makes of it, whole or not at all, and
@@ -122,18 +161,27 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// Prints what is wrong with a file, or that it is valid.
-fn check(path: &Path) -> anyhow::Result<()> {
+fn check(path: &Path, json: bool) -> anyhow::Result<()> {
     let config = load(path)?;
     for warning in &config.warnings {
         output::caution(&warning.to_string());
     }
     let policy = &config.policy;
-    output::result(&format!(
-        "{GOOD}ok{GOOD:#} {}: {} templates, {} rules, {} environments",
-        path.display(),
-        policy.templates.len(),
-        policy.rules.len(),
-        policy.environments.len()
-    ));
-    Ok(())
+    let answer = ValidConfig {
+        file: path,
+        templates: policy.templates.len(),
+        rules: policy.rules.len(),
+        environments: policy.environments.len(),
+        warnings: config.warnings.iter().map(ToString::to_string).collect(),
+    };
+    page::print(&answer, json, |answer, page| {
+        let line = format!(
+            "ok {}: {}, {}, {}",
+            answer.file.display(),
+            counted(answer.templates, "template"),
+            counted(answer.rules, "rule"),
+            counted(answer.environments, "environment")
+        );
+        page.line(Cell::new(line, Mood::Good));
+    })
 }

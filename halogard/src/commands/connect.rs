@@ -139,7 +139,7 @@ pub async fn run(options: &ConnectOptions) -> anyhow::Result<ExitCode> {
     .await?;
     printed::print(&answer, options.store.json, page::write)?;
     if let Some(dialect) = answer.dialect.as_ref().filter(|_| !options.store.json) {
-        dialect_table::print(dialect);
+        dialect_table::print_line(dialect);
     }
     Ok(match answer.connected {
         true => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use halogard_app::Store;
 use halogard_app::ports::{Clock as _, Lane};
+use halogard_domain::words::{agreeing, counted};
 use halogard_operations::audit;
 use halogard_operations::dead_letters::{
     self, DeadLetterAction, DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLettersDone,
@@ -241,7 +242,7 @@ pub fn write_list(list: &DeadLetterList, page: &mut TextPage) {
     if list.letters.is_empty() {
         let text = match list.total {
             0 => "no dead letters".to_owned(),
-            total => format!("none of the {total} dead letters matches"),
+            total => format!("none of {} matches", counted(total, "dead letter")),
         };
         page.line(Cell::new(text, Mood::Good));
         return;
@@ -274,7 +275,7 @@ pub fn write_detail(detail: &DeadLetterDetail, page: &mut TextPage) {
             vec![Cell::new("queued by", Mood::Dim), cause.into()],
             vec![
                 Cell::new("tried", Mood::Dim),
-                format!("{} times, until {}", letter.tried, letter.at).into(),
+                format!("{}, until {}", counted(letter.tried, "time"), letter.at).into(),
             ],
             vec![
                 Cell::new("reason", Mood::Dim),
@@ -294,10 +295,10 @@ pub fn write_done(done: &DeadLettersDone, page: &mut TextPage) {
     };
     let gone = match done.gone {
         0 => String::new(),
-        gone => format!(", {gone} were gone already"),
+        gone => format!(", {gone} {} gone already", agreeing(gone, "was", "were")),
     };
     page.line(Cell::new(
-        format!("{verb}: {} dead letters{gone}", done.done),
+        format!("{verb}: {}{gone}", counted(done.done, "dead letter")),
         Mood::Good,
     ));
     if !done.unknown.is_empty() {

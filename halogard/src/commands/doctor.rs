@@ -1,5 +1,6 @@
 //! `doctor`: what is wrong, one line for each thing, with the remedy.
 
+mod addresses;
 mod own_facts;
 
 use std::process::ExitCode;
@@ -13,15 +14,19 @@ use halogard_domain::Policy;
 use halogard_domain::dialect::DialectReport;
 use halogard_domain::ids::HaloClientId;
 use halogard_domain::policy::Mode;
+use halogard_domain::words::counted;
 use halogard_operations::audit::{self, AuditedAnswer};
 use halogard_operations::doctor::{
-    self, CheckId, DoctorReport, Extent, Level, permissions_document,
+    self, CheckId, DoctorReport, Extent, Level, Urgency, permissions_document,
 };
+use halogard_operations::moment::Moment;
+use halogard_operations::status::{self, ChangeLine};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::SettingValues;
 use serde::Serialize;
 
 use crate::commands::serve::wrong_clock;
+use crate::commands::status::change_rows;
 use crate::confirm::operator;
 use crate::dialect_table;
 use crate::failure::Refused;
@@ -39,12 +44,15 @@ pub struct DoctorOptions {
     /// Only the checks whose ids begin with this, as `halopsa.agent` or `liongard`.
     #[arg(long, value_name = "GROUP")]
     pub only: Option<String>,
+    /// Also list every fact of both vendors' dialect, as it was seen; --json always has them.
+    #[arg(long)]
+    pub dialect: bool,
     /// Also try what the API says of no right: open one test ticket for this client of HaloPSA, note, assign, close and
     /// change it.
     #[arg(long, value_name = "CLIENT")]
     pub probe_writes: Option<u64>,
     /// Print the rights that the credentials need, and check nothing.
-    #[arg(long, conflicts_with_all = ["json", "only", "stack", "probe_writes"])]
+    #[arg(long, conflicts_with_all = ["json", "only", "stack", "dialect", "probe_writes"])]
     pub print_permissions: bool,
 }
 
@@ -60,16 +68,27 @@ pub struct DoctorAnswer {
     warnings: usize,
     /// What is known of the dialect of both vendors, if they could be asked.
     dialect: Option<DialectReport>,
+    /// What changed within a week, the newest first: a cause is often among it.
+    changes: Vec<ChangeLine>,
+    /// When it was asked.
+    at: Moment,
 }
 
 impl DoctorAnswer {
-    /// The answer that shows `report`, and its sums.
-    pub fn of(report: DoctorReport, dialect: Option<DialectReport>) -> Self {
+    /// The answer that shows `report` and its sums, beside what changed lately.
+    pub fn of(
+        report: DoctorReport,
+        dialect: Option<DialectReport>,
+        changes: Vec<ChangeLine>,
+        at: Moment,
+    ) -> Self {
         Self {
             problems: report.count(Level::Problem),
             warnings: report.count(Level::Warning),
             report,
             dialect,
+            changes,
+            at,
         }
     }
 
@@ -106,9 +125,7 @@ pub async fn run(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
         probed_client: options.probe_writes.map(HaloClientId::new),
     };
     let missing = MissingStore::Imagined;
-    let (mut report, dialect) = match opened_store::run_where(&options.store, missing, examined)
-        .await
-    {
+    let examined = match opened_store::run_where(&options.store, missing, examined).await {
         Ok(answer) => answer,
         Err(error) => {
             first.problem(
@@ -116,17 +133,29 @@ pub async fn run(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
                 format!("{error:#}"),
                 "fix the problem above; the checks of both vendors need the store\u{2019}s request budget",
             );
-            (first, None)
+            Examined {
+                report: first,
+                dialect: None,
+                changes: Vec::new(),
+            }
         }
     };
+    let Examined {
+        mut report,
+        dialect,
+        changes,
+    } = examined;
     report.complete();
     if let Some(group) = &options.only {
         report = report.only(group);
     }
-    let answer = DoctorAnswer::of(report, dialect);
+    let answer = DoctorAnswer::of(report, dialect, changes, SystemClock.now().into());
     page::print(&answer, options.store.json, write_page)?;
     if let Some(dialect) = answer.dialect.as_ref().filter(|_| !options.store.json) {
-        dialect_table::print(dialect);
+        match options.dialect {
+            true => dialect_table::print(dialect),
+            false => dialect_table::print_line(dialect),
+        }
     }
     Ok(answer.exit_code())
 }
@@ -163,8 +192,16 @@ struct Examine {
     probed_client: Option<HaloClientId>,
 }
 
+/// What an examination showed.
+struct Examined {
+    report: DoctorReport,
+    /// What is known of the dialect, if both vendors could be asked.
+    dialect: Option<DialectReport>,
+    changes: Vec<ChangeLine>,
+}
+
 impl StoreCommand for Examine {
-    type Output = (DoctorReport, Option<DialectReport>);
+    type Output = Examined;
 
     async fn run<S: Store + Clone + 'static>(
         self,
@@ -179,7 +216,12 @@ impl StoreCommand for Examine {
         if let (Some(client), Some(policy), Some(_)) = (self.probed_client, policy, &known) {
             probe_writes(&opened, &policy, client, &mut report).await?;
         }
-        Ok((report, known))
+        let changes = status::changes(&opened.store, SystemClock.now());
+        Ok(Examined {
+            report,
+            dialect: known,
+            changes: changes.await?,
+        })
     }
 }
 
@@ -219,6 +261,9 @@ pub async fn examine<S: Store + Clone + 'static>(
     let found = doctor::check(desk, source, &policy, &facts, extent).await;
     let reached = !found.problems().any(|it| it.scope.is_about_access());
     report.append(found);
+    if !reached {
+        addresses::name_exchanged(opened, &mut report).await?;
+    }
     clocks(&calls, &mut report);
     let mut known = None;
     if reached {
@@ -295,11 +340,22 @@ pub fn write_page(answer: &DoctorAnswer, page: &mut TextPage) {
             page.rows(
                 &[],
                 vec![vec![
-                    format!("fix ({}):", found.owner.as_str()).into(),
+                    format!(
+                        "fix ({}, {}):",
+                        found.owner.as_str(),
+                        found.urgency.map_or("no hurry", Urgency::as_str)
+                    )
+                    .into(),
                     found.remedy.clone().into(),
                 ]],
             );
         }
+    }
+    let is_wrong = answer.problems + answer.warnings > 0;
+    if is_wrong && !answer.changes.is_empty() {
+        page.gap();
+        page.line("Changed lately");
+        page.rows(&[], change_rows(&answer.changes, answer.at));
     }
     page.gap();
     let count = |level| answer.report.count(level);
@@ -312,10 +368,4 @@ pub fn write_page(answer: &DoctorAnswer, page: &mut TextPage) {
         Level::CannotTell.as_str(),
         count(Level::Skipped)
     ));
-}
-
-/// `count` with its noun: 1 warning, 2 warnings.
-fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }

@@ -12,7 +12,7 @@ use crate::output;
 /// Options of `man`.
 #[derive(Clone, Debug, Args)]
 pub struct ManOptions {
-    /// Writes a page for each command into this folder, instead of printing the first one.
+    /// Writes a page for each command into this folder, which is made if it is missing, instead of printing the first one.
     #[arg(value_name = "FOLDER")]
     pub folder: Option<PathBuf>,
 }
@@ -22,7 +22,8 @@ pub fn run(options: &ManOptions) -> anyhow::Result<ExitCode> {
     let command = Cli::command();
     match &options.folder {
         Some(folder) => {
-            clap_mangen::generate_to(command, folder)
+            std::fs::create_dir_all(folder)
+                .and_then(|()| clap_mangen::generate_to(command, folder))
                 .with_context(|| format!("{} cannot be written to", folder.display()))?;
         }
         None => {

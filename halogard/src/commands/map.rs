@@ -16,6 +16,7 @@ use halogard_domain::Policy;
 use halogard_domain::ids::EnvironmentId;
 use halogard_domain::policy::{Mode, Pattern};
 use halogard_domain::start::UNDECIDED_MAX;
+use halogard_domain::words::{agreeing, counted};
 use halogard_operations::audit;
 use halogard_operations::config_changes;
 use halogard_operations::map::{
@@ -26,6 +27,7 @@ use serde::Serialize;
 
 use crate::commands::config;
 use crate::confirm::operator;
+use crate::failure::Refused;
 use crate::opened_store::{
     self, MissingStore, OpenedStore, StoreCommand, StoreLocation, StoreOptions,
 };
@@ -112,6 +114,7 @@ pub async fn run(options: &MapOptions) -> anyhow::Result<ExitCode> {
         false => MissingStore::Imagined,
     };
     let read = opened_store::run_where(&options.store, missing, lists).await?;
+    refuse_unknown_template(options, &read.policy)?;
     if let Some(file) = &options.csv {
         return write_csv(file, &read.map);
     }
@@ -169,8 +172,10 @@ fn choose_day_one(
         Some(choice) => choice.clone(),
         None if std::io::stdin().is_terminal() => questions::ask_tickets_for(count)?,
         None => bail!(
-            "{count} alerts of these customers wait; say which of them get tickets: --tickets-for all, \
-             --tickets-for 'new alerts only' or --tickets-for 'since 2026-11-01'"
+            "{} of these customers {}; say which of them get tickets: --tickets-for all, --tickets-for 'new alerts \
+             only' or --tickets-for 'since 2026-11-01'",
+            counted(count, "alert"),
+            agreeing(count, "waits", "wait")
         ),
     };
     for entry in &mut entries.mapped {
@@ -237,8 +242,8 @@ impl StoreCommand for RecordWritten<'_> {
     async fn run<S: Store + Clone + 'static>(self, opened: OpenedStore<S>) -> anyhow::Result<()> {
         let Self(entries, subject) = self;
         let done = format!(
-            "{} environments mapped, {} ignored",
-            entries.mapped.len(),
+            "{} mapped, {} ignored",
+            counted(entries.mapped.len(), "environment"),
             entries.ignored.len()
         );
         let (operator, now) = (operator(None), SystemClock.now());
@@ -253,6 +258,22 @@ impl StoreCommand for RecordWritten<'_> {
         .await?;
         Ok(())
     }
+}
+
+/// A template that is named must be one of the config, whether an entry gets it or not.
+fn refuse_unknown_template(options: &MapOptions, policy: &Policy) -> anyhow::Result<()> {
+    let Some(name) = &options.template else {
+        return Ok(());
+    };
+    if policy.templates.contains_key(name.as_str()) {
+        return Ok(());
+    }
+    let names: Vec<&str> = policy.templates.keys().map(String::as_str).collect();
+    let remedy = match names.is_empty() {
+        true => "the config has none yet: add one".to_owned(),
+        false => format!("name one of: {}", names.join(", ")),
+    };
+    Err(Refused::unknown(format!("the config has no template {name:?}"), remedy).into())
 }
 
 /// What new entries have in common. Where there is one template and no rule, there is no choice.
@@ -380,8 +401,8 @@ fn cells(row: &MapRow) -> Vec<Cell> {
 fn sums_line(map: &CustomerMap) -> String {
     let sums = &map.sums;
     let mut line = format!(
-        "{} environments: {} mapped, {} suggested, {} tied, {} without a match, {} ignored, {} inactive",
-        sums.environments,
+        "{}: {} mapped, {} suggested, {} tied, {} without a match, {} ignored, {} inactive",
+        counted(sums.environments, "environment"),
         sums.mapped,
         sums.suggested,
         sums.tied,
@@ -393,13 +414,15 @@ fn sums_line(map: &CustomerMap) -> String {
         line.push_str(&format!(", {} left out", sums.filtered));
     }
     line.push_str(&format!(
-        "; {} clients, {} without an environment",
-        sums.clients, sums.clients_left
+        "; {}, {} without an environment",
+        counted(sums.clients, "client"),
+        sums.clients_left
     ));
     if sums.not_visible > 0 {
         line.push_str(&format!(
-            "; {} mapped environments are not visible to this key",
-            sums.not_visible
+            "; {} {} not visible to this key",
+            counted(sums.not_visible, "mapped environment"),
+            agreeing(sums.not_visible, "is", "are")
         ));
     }
     line

@@ -11,11 +11,12 @@ use halogard_operations::notify::{ChannelTest, NoticeRoutes, NotifyTestAnswer};
 use halogard_runtime::SystemClock;
 
 use super::rotate::prompt;
+use serde::Serialize;
+
 use crate::confirm::operator;
 use crate::opened_store::{
     self, MissingStore, OpenedStore, StoreCommand, StoreLocation, StoreOptions,
 };
-use crate::output::{self, GOOD};
 use crate::page::{self, Cell, Mood, TextPage};
 use crate::stored_credentials::{self, NOTIFY};
 
@@ -104,9 +105,24 @@ pub async fn run(command: &NotifyCommand) -> anyhow::Result<ExitCode> {
                 value,
             };
             opened_store::run_where(&options.store, MissingStore::Created, store).await?;
+            let answer = StoredSecret {
+                stored: options.secret.member(),
+            };
+            page::print(&answer, options.store.json, |_, page| {
+                let what = options.secret.words();
+                let line = format!("stored the {what}; `halogard notify test` tries it");
+                page.line(Cell::new(line, Mood::Good));
+            })?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// The answer of `notify set`.
+#[derive(Serialize)]
+struct StoredSecret {
+    /// Which secret, by its member.
+    stored: &'static str,
 }
 
 /// Sends a test by each channel.
@@ -153,9 +169,6 @@ impl StoreCommand for StoreSecret {
         }
         let (store, now) = (&opened.store, SystemClock.now());
         audit::record(store, &operator(None), "notify set", what, "stored", now).await?;
-        output::result(&format!(
-            "{GOOD}stored{GOOD:#} the {what}; `halogard notify test` tries it"
-        ));
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_domain::Timestamp;
 use halogard_operations::lag::LagStatus;
-use halogard_operations::moment::{Direction, read_time};
+use halogard_operations::moment::{Direction, in_order, read_time};
 use halogard_operations::report::{
     self, HealthReport, IncidentReport, LagReport, PairReport, PeriodEvents,
 };
@@ -111,6 +111,7 @@ pub async fn run(command: &ReportCommand) -> anyhow::Result<ExitCode> {
                 since: time(&options.since)?,
                 until: until.unwrap_or(now),
             };
+            in_order(command.since, command.until)?;
             let answer = opened_store::run(&options.store, command).await?;
             page::print(&answer, options.store.json, write_incident)?;
         }

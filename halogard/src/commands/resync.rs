@@ -9,6 +9,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use halogard_app::Store;
 use halogard_app::ports::{AlertSource as _, Clock as _};
 use halogard_domain::ids::AlertId;
+use halogard_domain::words::{agreeing, counted};
 use halogard_operations::moment::{Direction, read_time};
 use halogard_operations::resync::{
     self, PairFilter, Queued, ResyncKind, ResyncPlan, WaitingFilter,
@@ -93,7 +94,10 @@ impl StoreCommand for QueuePairs<'_> {
                 ResyncKind::Resync | ResyncKind::Repair => "Reconcile",
                 ResyncKind::Replay => "Process again",
             };
-            if !confirm(&self.options.change, &format!("{verb} {count} pairs?"))? {
+            if !confirm(
+                &self.options.change,
+                &format!("{verb} {}?", counted(count, "pair")),
+            )? {
                 output::remark("nothing was done");
                 return Ok(None);
             }
@@ -108,7 +112,7 @@ impl StoreCommand for QueuePairs<'_> {
                 ResyncKind::Replay => "replay",
             };
             let subject = format!("alerts {}", shortened(&names));
-            let done = format!("{} pairs queued", queued.pairs);
+            let done = format!("{} queued", counted(queued.pairs, "pair"));
             audit::record(store, &operator, command, &subject, &done, now).await?;
         }
         Ok(Some(queued))
@@ -205,8 +209,9 @@ pub fn write_plan(plan: &ResyncPlan, page: &mut TextPage) {
 pub fn write_queued(queued: &Queued, page: &mut TextPage) {
     if queued.queued_before > 0 {
         page.line(format!(
-            "{} pairs are queued already, by an earlier command",
-            queued.queued_before
+            "{} {} queued already, by an earlier command",
+            counted(queued.queued_before, "pair"),
+            agreeing(queued.queued_before, "is", "are")
         ));
     }
     if queued.pairs == 0 {
@@ -218,7 +223,11 @@ pub fn write_queued(queued: &Queued, page: &mut TextPage) {
         return;
     }
     page.line(Cell::new(
-        format!("queued {} pairs in the {} lane", queued.pairs, queued.lane),
+        format!(
+            "queued {} in the {} lane",
+            counted(queued.pairs, "pair"),
+            queued.lane
+        ),
         Mood::Good,
     ));
 }

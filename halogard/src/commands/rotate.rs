@@ -16,20 +16,26 @@ mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use clap::{Args, ValueEnum};
 use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Clock as _, Stage, Vault as _};
 use halogard_credentials::SecretFields;
 use halogard_credentials::rotation::{RecordingNotifier, RotateError, Rotation, StepOutcome};
+use halogard_domain::words::{agreeing, counted};
 use halogard_operations::audit;
 use halogard_runtime::SystemClock;
 use halogard_vendors::{HaloAdmin, LiongardAdmin};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
 
 pub use schedule::rotate_on_schedule;
 
 use crate::confirm::operator;
 use crate::output::{self, GOOD};
+use crate::page;
+use crate::permit_leases;
 use crate::stored_credentials;
 use local_target::LocalTarget;
 use stack_target::StackTarget;
@@ -66,6 +72,9 @@ pub struct RotateOptions {
     /// Replace the token in the webhook's address instead of its credential.
     #[arg(long)]
     pub address: bool,
+    /// Print the answer as JSON; what is to be done meanwhile goes to standard error.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A credential.
@@ -98,6 +107,31 @@ type TargetRotation<P> = Rotation<
 /// The command and its target.
 struct RotateCommand<P> {
     target: P,
+    /// Whether the answer is one JSON object: then nothing else goes to standard output.
+    as_json: bool,
+    /// The new value that the operator has to enter at the vendor.
+    to_enter: Mutex<Option<SecretString>>,
+}
+
+/// The answer of `rotate`.
+#[derive(Serialize)]
+struct RotateAnswer {
+    /// Which credential.
+    credential: &'static str,
+    /// How far the rotation is.
+    state: RotateState,
+    /// The new value to enter at the vendor, where a person has to.
+    value: Option<String>,
+}
+
+/// How far a rotation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum RotateState {
+    /// The new value is in use.
+    Done,
+    /// A person has to act before it goes on.
+    ActionRequired,
 }
 
 /// A version that is to become the current one.
@@ -112,11 +146,52 @@ pub async fn run(options: &RotateOptions) -> anyhow::Result<ExitCode> {
     match &options.stack {
         Some(stack) => {
             let target = StackTarget::find(stack).await?;
-            Box::pin(RotateCommand { target }.rotate(options)).await
+            Box::pin(RotateCommand::of(target, options.json).rotate(options)).await
         }
         None => {
             let target = LocalTarget::open(options).await?;
-            Box::pin(RotateCommand { target }.rotate(options)).await
+            Box::pin(RotateCommand::of(target, options.json).rotate(options)).await
+        }
+    }
+}
+
+impl<P> RotateCommand<P> {
+    /// Rotates credentials of `target`.
+    const fn of(target: P, as_json: bool) -> Self {
+        Self {
+            target,
+            as_json,
+            to_enter: Mutex::new(None),
+        }
+    }
+
+    /// Tells the operator what was done.
+    fn tell(&self, text: &str) {
+        match self.as_json {
+            true => output::remark(text),
+            false => output::result(text),
+        }
+    }
+
+    /// Prints a new value for the operator to enter, or keeps it for the answer.
+    fn show(&self, value: SecretString) {
+        if self.as_json {
+            *self.to_enter.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        } else {
+            output::result(value.expose_secret());
+        }
+    }
+
+    /// The answer about `credential`, whose rotation ended with `code`.
+    fn answer(&self, credential: CredentialName, code: ExitCode) -> RotateAnswer {
+        let to_enter = self.to_enter.lock().unwrap_or_else(PoisonError::into_inner);
+        RotateAnswer {
+            credential: word(credential),
+            state: match code == ExitCode::SUCCESS {
+                true => RotateState::Done,
+                false => RotateState::ActionRequired,
+            },
+            value: to_enter.as_ref().map(|it| it.expose_secret().to_owned()),
         }
     }
 }
@@ -138,6 +213,9 @@ impl<P: Target> RotateCommand<P> {
         let (operator, subject) = (operator(None), word(options.credential));
         let (store, now) = (self.target.store(), SystemClock.now());
         audit::record(store, &operator, command, subject, done, now).await?;
+        if self.as_json {
+            page::print(&self.answer(options.credential, code), true, |_, _| {})?;
+        }
         Ok(code)
     }
 
@@ -168,13 +246,14 @@ impl<P: Target> RotateCommand<P> {
         let revoked = rotation.revoke_replaced(name, &new_version()).await;
         hand_back::<P>(&budget).await;
         let report = revoked.map_err(|error| anyhow::anyhow!(error.chain()))?;
-        output::result(&format!(
+        self.tell(&format!(
             "{GOOD}ended{GOOD:#} the old value; the vault holds it no longer"
         ));
         if report.deleted > 0 {
             output::remark(&format!(
-                "{} access keys were deleted in Liongard",
-                report.deleted
+                "{} {} deleted in Liongard",
+                counted(report.deleted, "access key"),
+                agreeing(report.deleted, "was", "were")
             ));
         }
         if !report.unknown_keys.is_empty() {
@@ -224,7 +303,7 @@ impl<P: Target> RotateCommand<P> {
         vault
             .put(name, &version, &value.to_secret(), Stage::Current)
             .await?;
-        output::result(&format!(
+        self.tell(&format!(
             "{GOOD}stored{GOOD:#} the credential in the vault; {}",
             self.target.verified_by()
         ));
@@ -271,7 +350,7 @@ impl<P: Target> RotateCommand<P> {
     async fn rotation(&self) -> anyhow::Result<(TargetRotation<P>, TargetBudget<P>)> {
         let settings = self.target.settings().await?;
         let store = self.target.store();
-        let budget = SharedBudget::new(store.clone(), settings.limit, SystemClock);
+        let budget = permit_leases::budget(store.clone(), settings.limit, SystemClock);
         let (halopsa, liongard) =
             halogard_vendors::credential_admins(&settings, budget.clone(), &SystemClock)?;
         let rotation = Rotation {
@@ -300,7 +379,10 @@ impl<P: Target> RotateCommand<P> {
         turned: Result<StepOutcome, RotateError>,
     ) -> anyhow::Result<ExitCode> {
         let (word, target) = (word(credential), &self.target);
-        report(word, target.next_step(), &target.cli_option(), turned)
+        let option = target.cli_option();
+        report(word, target.next_step(), &option, turned, |text| {
+            self.tell(text)
+        })
     }
 }
 
@@ -311,10 +393,11 @@ fn report(
     next_step: &str,
     option: &str,
     turned: Result<StepOutcome, RotateError>,
+    tell: impl FnOnce(&str),
 ) -> anyhow::Result<ExitCode> {
     match turned {
         Ok(_) => {
-            output::result(&format!(
+            tell(&format!(
                 "{GOOD}done{GOOD:#} {word} was rotated; {next_step}"
             ));
             Ok(ExitCode::SUCCESS)
@@ -363,7 +446,7 @@ mod tests {
             todo: "open HaloPSA".to_owned(),
             source: None,
         };
-        let code = report("halopsa", "", "", Err(error)).unwrap();
+        let code = report("halopsa", "", "", Err(error), |_| {}).unwrap();
         assert_eq!(
             format!("{code:?}"),
             format!("{:?}", ExitCode::from(ACTION_REQUIRED))

@@ -48,13 +48,14 @@ use crate::health::Health;
 use crate::http::{self, HttpState};
 use crate::listener::Listeners;
 use crate::output;
+use crate::permit_leases;
 use crate::refusals::RefusalLog;
 use crate::stored_credentials;
 use crate::supervisor;
 pub use clock_watch::wrong_clock;
 use policy_file::PolicyFile;
-pub use signals::shutdown_signal;
 use signals::survive_hang_up;
+pub use signals::{ending_signal, shutdown_signal};
 pub use start_check::show;
 use start_check::{Asked, check, checked};
 use token::WebhookAddress;
@@ -139,11 +140,11 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let webhook = token::webhook_address(&store, &settings.webhook).await?;
     token::check_exposure(&webhook, &settings.webhook, settings.serve.listen)?;
     let only_looks = options.check || options.dry_run;
-    let addresses = if only_looks && data_folder::is_serve_running(&place.data_dir)? {
-        // It holds both addresses.
-        None
-    } else {
-        Some(ServeAddresses::bind(&settings.serve)?)
+    // A dry run listens at no address. A check sees whether both are free, unless a running `serve` holds them.
+    let is_held = only_looks && data_folder::is_serve_running(&place.data_dir)?;
+    let addresses = match options.dry_run || is_held {
+        true => None,
+        false => Some(ServeAddresses::bind(&settings.serve)?),
     };
     let keys = stored_credentials::keys(&given, &store, &settings.halo, &settings.liongard)?;
     let shared = EngineShared::default();
@@ -176,6 +177,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
             switch: &shared.stop,
         },
     )?;
+    permit_leases::keep(&built.permits);
     for remark in &built.normalizations {
         output::caution(remark);
     }

@@ -137,7 +137,10 @@ fn announce(
     }
     output::result(&format!("{DIM}settings for `halogard serve`:{DIM:#}"));
     for (name, value) in [
-        ("HALOPSA_RESOURCE_URL", halopsa.base_url()),
+        (
+            "HALOPSA_RESOURCE_URL",
+            format!("{}/api", halopsa.base_url()),
+        ),
         ("HALOPSA_TENANT", tenant.unwrap_or_default().to_owned()),
         ("HALOPSA_CLIENT_ID", application.client_id),
         ("HALOPSA_CLIENT_SECRET", application.client_secret),

@@ -8,6 +8,7 @@ use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_domain::budget::Limit;
 use halogard_domain::message::Notification;
+use halogard_domain::words::counted;
 use halogard_operations::lag::LagStatus;
 use halogard_operations::moment::Moment;
 use halogard_operations::pausing::PauseLine;
@@ -319,7 +320,7 @@ fn work_rows(answer: &StatusAnswer) -> Vec<Vec<Cell>> {
     let time = |at: Option<Moment>| at.map_or("never".to_owned(), |at| ago(answer.at, at));
     let listed = activity
         .alerts_listed
-        .map(|count| format!(", {count} alerts"))
+        .map(|count| format!(", {}", counted(count, "alert")))
         .unwrap_or_default();
     let failed = match activity.polls_failed {
         0 => String::new(),
@@ -425,9 +426,10 @@ pub fn compared(verification: &VerificationStatus, now: Moment) -> Cell {
     let count: u64 = verification.differences.values().sum();
     let mood = if count > 0 { Mood::Bad } else { Mood::Plain };
     let text = format!(
-        "{}, {} pairs, {count} differences without a known cause",
+        "{}, {}, {} without a known cause",
         ago(now, ended_at),
-        verification.pairs
+        counted(verification.pairs, "pair"),
+        counted(count, "difference")
     );
     Cell::new(text, mood)
 }

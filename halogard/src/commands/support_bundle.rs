@@ -1,14 +1,14 @@
 //! `support-bundle`: an archive for a vendor's support.
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args;
 use halogard_app::Store;
 use halogard_domain::vendor::Vendor;
+use halogard_domain::words::counted;
 use halogard_operations::bundle::{self, BundleQuestion, SupportBundle};
 use halogard_operations::doctor::DoctorReport;
 use zip::ZipWriter;
@@ -17,16 +17,20 @@ use zip::write::SimpleFileOptions;
 use super::doctor::examine;
 use super::pause::vendor_parser;
 use super::status::status_question;
+use crate::failure::{FailureKind, Refused};
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
-use crate::written_file::{DraftFile, Readers};
+use crate::written_file::{self, Readers};
 
 /// Options of `support-bundle`.
 #[derive(Clone, Debug, Args)]
 pub struct BundleOptions {
     /// The new file, a zip archive.
     pub file: PathBuf,
+    /// Replace the file, if there is one.
+    #[arg(long)]
+    pub replace: bool,
     /// Whose support gets the archive.
     #[arg(long = "for", value_parser = vendor_parser(), value_name = "VENDOR")]
     pub recipient: Option<Vendor>,
@@ -40,19 +44,39 @@ const DOCTOR_MAX: Duration = Duration::from_secs(120);
 
 /// Writes the archive; says what went in and what was masked. Sends nothing.
 pub async fn run(options: &BundleOptions) -> anyhow::Result<ExitCode> {
-    let answer = opened_store::run(&options.store, Collect(options)).await?;
     let path = &options.file;
-    let refused = || format!("{} cannot be made; name a new file", path.display());
-    let mut draft = DraftFile::begin_new(path, Readers::Owner).with_context(refused)?;
+    if !options.replace && path.exists() {
+        // Before both vendors are asked for anything.
+        return Err(refusal(path, &io::ErrorKind::AlreadyExists.into()).into());
+    }
+    let answer = opened_store::run(&options.store, Collect(options)).await?;
+    let refused = |error| refusal(path, &error);
+    let mut draft = written_file::begin(path, Readers::Owner, options.replace).map_err(refused)?;
     let mut archive = ZipWriter::new(draft.file());
     for (name, content) in &answer.files {
         archive.start_file(name, SimpleFileOptions::default())?;
         archive.write_all(content.as_bytes())?;
     }
     archive.finish()?;
-    draft.finish_new().with_context(refused)?;
+    match options.replace {
+        true => draft.finish(),
+        false => draft.finish_new(),
+    }
+    .map_err(refused)?;
     page::print(&answer, options.store.json, write)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why the archive was not written.
+fn refusal(path: &Path, error: &io::Error) -> Refused {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => Refused::new(
+            FailureKind::InvalidFile,
+            format!("{} already exists", path.display()),
+            "name another file, or add --replace",
+        ),
+        _ => written_file::refusal(path, error),
+    }
 }
 
 /// Collects what goes into the archive.
@@ -96,7 +120,7 @@ pub fn write(answer: &SupportBundle, page: &mut TextPage) {
     let rows = answer
         .files
         .iter()
-        .map(|(name, content)| vec![Cell::from(name), format!("{} bytes", content.len()).into()]);
+        .map(|(name, content)| vec![Cell::from(name), counted(content.len(), "byte").into()]);
     page.rows(&[], rows.collect());
     let masked: Vec<String> = answer
         .masked

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
+use halogard_domain::words::counted;
 use halogard_operations::audit::{self, AuditedAnswer};
 use halogard_operations::transfer::{self, Transferred};
 use halogard_runtime::SystemClock;
@@ -17,7 +18,7 @@ use crate::confirm::{ChangeOptions, confirm, operator};
 use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
-use crate::written_file::{DraftFile, Readers};
+use crate::written_file::{self, DraftFile, Readers};
 
 /// Options of `export`.
 #[derive(Clone, Debug, Args)]
@@ -83,12 +84,12 @@ impl StoreCommand for WriteExport<'_> {
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<Transferred> {
-        let refused = || format!("{} cannot be made; name a new file", self.0.display());
-        let mut draft = DraftFile::begin_new(self.0, Readers::Owner).with_context(refused)?;
+        let refused = |error| written_file::refusal(self.0, &error);
+        let mut draft = DraftFile::begin_new(self.0, Readers::Owner).map_err(refused)?;
         let mut writer = BufWriter::new(draft.file());
         let done = transfer::export(&opened.store, &mut writer, SystemClock.now()).await?;
         drop(writer);
-        draft.finish_new().with_context(refused)?;
+        draft.finish_new().map_err(refused)?;
         Ok(done)
     }
 }
@@ -110,7 +111,7 @@ impl StoreCommand for ReadExport<'_> {
         let done = transfer::import(&opened.store, BufReader::new(file), now).await?;
         let operator = operator(options.change.reason.as_ref());
         let subject = path.display().to_string();
-        let text = format!("{} pairs imported", done.pairs);
+        let text = format!("{} imported", counted(done.pairs, "pair"));
         let done_in_words = AuditedAnswer::of(text, &done);
         audit::record(
             &opened.store,
@@ -136,7 +137,11 @@ pub fn write(did: &str, answer: &Transferred, page: &mut TextPage) {
     } = answer;
     page.line(Cell::new(
         format!(
-            "{did}: {pairs} pairs, {entries} journal entries, {records} records, in {lines} lines"
+            "{did}: {}, {}, {}, in {}",
+            counted(*pairs, "pair"),
+            counted(*entries, "journal entry"),
+            counted(*records, "record"),
+            counted(*lines, "line")
         ),
         Mood::Good,
     ));

@@ -7,6 +7,7 @@ use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_domain::vendor::Vendor;
+use halogard_domain::words::{agreeing, counted};
 use halogard_operations::audit;
 use halogard_operations::resync::{self, PairFilter, ResyncKind};
 use halogard_operations::verify::{
@@ -74,17 +75,17 @@ impl StoreCommand for CompareSides<'_> {
         let answer =
             verify::verify(store, &vendors.source, &vendors.desk, now, options.all).await?;
         output::remark(&format!(
-            "compared {} alerts and {} tickets in {}, with {} requests to HaloPSA and {} to Liongard",
-            answer.alerts,
-            answer.tickets,
+            "compared {} and {} in {}, with {} to HaloPSA and {} to Liongard",
+            counted(answer.alerts, "alert"),
+            counted(answer.tickets, "ticket"),
             span(began.elapsed()),
-            calls.take(Vendor::HaloPsa).len(),
+            counted(calls.take(Vendor::HaloPsa).len(), "request"),
             calls.take(Vendor::Liongard).len(),
         ));
         page::print(&answer, options.store.json, write)?;
         let repairable = answer.repairable();
         if options.repair && !repairable.is_empty() {
-            let question = format!("Reconcile {} pairs again?", repairable.len());
+            let question = format!("Reconcile {} again?", counted(repairable.len(), "pair"));
             if confirm(&options.change, &question)? {
                 let filter = PairFilter {
                     alerts: repairable,
@@ -93,7 +94,7 @@ impl StoreCommand for CompareSides<'_> {
                 let plan = resync::plan(store, &filter, ResyncKind::Repair, now).await?;
                 let operator = operator(options.change.reason.as_ref());
                 let queued = resync::apply(store, &plan, &operator, now).await?;
-                let done = format!("{} pairs queued", queued.pairs);
+                let done = format!("{} queued", counted(queued.pairs, "pair"));
                 audit::record(
                     store,
                     &operator,
@@ -151,9 +152,9 @@ pub fn write(answer: &VerifyAnswer, page: &mut TextPage) {
     };
     page.line(Cell::new(
         format!(
-            "{}; {} differences without a known cause",
+            "{}; {} without a known cause",
             counts.join("  "),
-            answer.differences
+            counted(answer.differences, "difference")
         ),
         mood,
     ));
@@ -163,8 +164,9 @@ pub fn write(answer: &VerifyAnswer, page: &mut TextPage) {
 pub fn write_duplicates(answer: &DuplicatesAnswer, page: &mut TextPage) {
     if answer.groups.is_empty() {
         let none = format!(
-            "no alert has several open tickets; {} tickets carry a key",
-            answer.tickets
+            "no alert has several open tickets; {} {} a key",
+            counted(answer.tickets, "ticket"),
+            agreeing(answer.tickets, "carries", "carry")
         );
         page.line(Cell::new(none, Mood::Good));
         return;

@@ -9,6 +9,7 @@ use halogard_app::Store;
 use halogard_app::ports::{Clock as _, NewWebhook, WebhookAuthentication};
 use halogard_credentials::webhook_auth::{SIGNATURE_HEADER, WebhookAuthKind, WebhookCredentials};
 use halogard_credentials::{SecretFields, members};
+use halogard_domain::words::{agreeing, counted};
 use halogard_operations::audit::{self, Operator};
 use halogard_operations::moment::Moment;
 use halogard_operations::webhook_samples::{WebhookLog, webhook_log};
@@ -426,10 +427,11 @@ fn write_acted_on(acted_on: &ActedOn, page: &mut TextPage) {
     page.gap();
     page.line(Cell::new(
         format!(
-            "of {} changes in HaloPSA that were acted on within seven days, {} were found by a sweep and announced by no \
+            "of {} in HaloPSA that Halogard acted on within seven days, {} {} found by a sweep and announced by no \
              webhook ({percent} %)",
-            acted_on.announced + acted_on.found_by_sweep,
-            acted_on.found_by_sweep
+            counted(acted_on.announced + acted_on.found_by_sweep, "change"),
+            acted_on.found_by_sweep,
+            agreeing(acted_on.found_by_sweep, "was", "were")
         ),
         mood,
     ));
@@ -529,7 +531,7 @@ fn write_deliveries(deliveries: &[DeliveryLine], page: &mut TextPage) {
                         .map(|duration| format!("{duration} ms"))
                         .unwrap_or_default(),
                 ),
-                Cell::from(line.error.clone().unwrap_or_default()),
+                Cell::from(line.no_answer.clone().unwrap_or_default()),
             ]
         })
         .collect();
@@ -539,7 +541,7 @@ fn write_deliveries(deliveries: &[DeliveryLine], page: &mut TextPage) {
 /// Puts the delivery of a test on a page.
 pub fn write_test(delivery: &DeliveryLine, page: &mut TextPage) {
     let status = delivery.status.map(|status| status.to_string());
-    match &delivery.error {
+    match &delivery.no_answer {
         _ if delivery.was_accepted() => page.line(Cell::new(
             format!(
                 "HaloPSA delivered its test; the answer was {}",

@@ -89,7 +89,7 @@ fn the_first_commands_look_as_before() {
         dialect: None,
     };
     looks("connect", &answer, connect::page::write);
-    let answer = doctor::DoctorAnswer::of(report(), None);
+    let answer = doctor::DoctorAnswer::of(report(), None, Vec::new(), NOW.into());
     looks("doctor", &answer, doctor::write_page);
     let customer = CustomerDayOne {
         customer: "Contoso".to_owned(),
@@ -215,6 +215,7 @@ fn the_commands_of_the_config_look_as_before() {
             .filter(|it: &Finding| !it.remedy.is_empty())
             .collect(),
         problems: 1,
+        unchecked: vec![CheckId::TypeUsable],
     };
     looks("config_plan", &plan, config::changes::write_plan);
     let made = config::changes::ChangeMade {
@@ -225,6 +226,7 @@ fn the_commands_of_the_config_look_as_before() {
         templates: 1,
         rules: 0,
         environments: 2,
+        unchecked: vec![CheckId::TypeUsable],
         next: "workers use it within a minute",
     };
     looks("config_apply", &made, config::changes::write_made);
@@ -257,7 +259,7 @@ fn the_commands_of_the_webhook_look_as_before() {
         event: Some("Ticket Updated".to_owned()),
         status,
         duration_ms: Some(84),
-        error: error.map(str::to_owned),
+        no_answer: error.map(str::to_owned),
     };
     let answer = WebhookAnswer {
         state: WebhookState::Present {

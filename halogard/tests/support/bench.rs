@@ -90,6 +90,11 @@ impl Bench {
         &self.settings[name]
     }
 
+    /// HaloPSA's address, without a path.
+    pub fn halo_base(&self) -> String {
+        self.get("HALOPSA_RESOURCE_URL").replace("/api", "")
+    }
+
     /// A path in the test's own folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -14,6 +14,7 @@ use halogard_domain::key::Installation;
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{RunTarget, Runs};
 use halogard_domain::vendor::Vendor;
+use halogard_domain::words::counted;
 use halogard_domain::{Link, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -230,7 +231,7 @@ fn contents(files: &BTreeMap<String, String>, masked: &BTreeMap<MaskKind, usize>
             .to_owned();
     text.push_str("What is in it: ids of alerts, tickets, environments; times; codes; the vendors' messages.\n");
     for (name, content) in files {
-        text.push_str(&format!("  {name}  {} bytes\n", content.len()));
+        text.push_str(&format!("  {name}  {}\n", counted(content.len(), "byte")));
     }
     text.push_str(
         "\nWhat is not in it: names and texts of alerts, customers and systems, operators' accounts and reasons, \

@@ -26,7 +26,7 @@ use halogard_domain::{Policy, Timestamp};
 use serde::{Serialize, Serializer};
 
 use crate::audit::Operator;
-use crate::doctor::{self, DoctorReport, Extent, Finding, Level, OwnFacts};
+use crate::doctor::{self, CheckId, DoctorReport, Extent, Finding, Level, OwnFacts};
 use crate::moment::Moment;
 
 pub use effects::{AlertsOf, ConfigEffects, RouteChange};
@@ -140,6 +140,8 @@ pub struct ConfigPlan {
     pub findings: Vec<Finding>,
     /// How many of the findings prevent work.
     pub problems: usize,
+    /// The checks that could not be made: what they would have found is not known.
+    pub unchecked: Vec<CheckId>,
 }
 
 /// A version of the config, as it is shown.
@@ -277,7 +279,7 @@ pub async fn plan_with<S: Store>(
         Some(policy) if *policy == candidate.policy => ConfigEffects::default(),
         policy => effects::of(store, policy.as_ref(), &candidate.policy, now).await?,
     };
-    let problems = report.count(Level::Problem);
+    let (problems, unchecked) = (report.count(Level::Problem), report.unmade());
     let notable = report.findings.into_iter();
     let notable = notable.filter(|it| !matches!(it.level, Level::Ok | Level::Skipped));
     Ok(ConfigPlan {
@@ -288,6 +290,7 @@ pub async fn plan_with<S: Store>(
         effects,
         findings: notable.collect(),
         problems,
+        unchecked,
     })
 }
 

@@ -7,7 +7,10 @@ use halogard_app::ports::{
     AlertListing as _, AlertSource, DialectProbe, PortError, Refusal, ServiceDeskCatalog,
 };
 use halogard_domain::policy::Mode;
+use halogard_domain::words::counted;
 use serde::Serialize;
+
+use crate::doctor::spent_budget;
 
 /// A stage of a connection, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -157,7 +160,10 @@ pub async fn liongard_stages<L: AlertSource>(liongard: &L) -> Vec<StageLine> {
     match liongard.environments().await {
         Ok(environments) => {
             let active = environments.iter().filter(|it| it.active).count();
-            answered(seen, format!("accepted; it sees {active} environments"))
+            answered(
+                seen,
+                format!("accepted; it sees {}", counted(active, "environment")),
+            )
         }
         Err(error) => stages_of(&error, seen),
     }
@@ -176,9 +182,15 @@ fn answered(seen: String, accepted: String) -> Vec<StageLine> {
 fn stages_of(error: &PortError, seen: String) -> Vec<StageLine> {
     let failed_at = match error.refusal {
         Some(Refusal::Unauthorised | Refusal::Forbidden) => ConnectStage::Credential,
-        _ if error.code.is_vendor_unreachable() => ConnectStage::Http,
+        _ if error.code.is_vendor_unreachable() || error.retry_at.is_some() => ConnectStage::Http,
         _ => ConnectStage::Vendor,
     };
+    if let Some(reason) = spent_budget(error) {
+        // Nothing is known of the vendor, so nothing it was given is to blame.
+        let remedy =
+            "run the command again then: workers of this installation use the budget at the moment";
+        return vec![StageLine::failed(ConnectStage::Http, reason, remedy)];
+    }
     let mut stages = Vec::new();
     for (stage, said) in [
         (ConnectStage::Http, String::new()),

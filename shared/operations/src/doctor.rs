@@ -23,7 +23,7 @@ use halogard_app::ports::{
 use halogard_domain::policy::Mode;
 use halogard_domain::{FailureClass, Policy};
 
-pub use checks::{CheckId, CheckOwner};
+pub use checks::{CheckId, CheckOwner, Urgency};
 pub use dialect::check_dialect;
 pub use own::{Credential, CredentialAge, PublicAddress};
 pub use report::{DoctorReport, Finding, FindingScope, Level};
@@ -180,7 +180,7 @@ async fn everything_in_halopsa<D: ServiceDeskCatalog>(
             "use only one of them: Configuration → Integrations → Liongard",
         ),
         Some(false) => report.done(CheckId::OwnIntegration),
-        None if was_answered => report.cannot_tell(
+        None if was_answered => report.not_shown(
             CheckId::OwnIntegration,
             format!("{what}: this credential may not see it"),
             look,
@@ -219,7 +219,7 @@ fn list<T>(
         }
         Ok(list) => Some(list),
         Err(error) => {
-            let (reason, remedy) = unanswered(&error);
+            let (reason, remedy) = unanswered(&error, GRANT);
             report.cannot_tell(check, format!("HaloPSA's {what}: {reason}"), remedy);
             None
         }
@@ -236,27 +236,39 @@ fn asked<T>(
     match answer {
         Ok(answer) => Some(answer),
         Err(error) => {
-            let (reason, remedy) = unanswered(&error);
+            let (reason, remedy) = unanswered(&error, GRANT);
             report.cannot_tell(check, format!("{what}: {reason}"), remedy);
             None
         }
     }
 }
 
-/// Why a check has no answer, and what to do. A request budget that is spent is no missing right.
-fn unanswered(error: &PortError) -> (String, &'static str) {
+/// What to do when the request budget is spent.
+const AFTER_THE_BUDGET: &str =
+    "run the command again then: the workers use the budget at the moment";
+
+/// Why a check has no answer, and what to do; `grant` where a right is missing. A request budget that is spent is no
+/// missing right, and neither is a vendor that is busy or away.
+fn unanswered(error: &PortError, grant: &'static str) -> (String, &'static str) {
+    match spent_budget(error) {
+        Some(reason) => (reason, AFTER_THE_BUDGET),
+        None if is_temporary(error) || error.code.is_vendor_unreachable() => {
+            (error.chain(), "run the command again in a minute")
+        }
+        None => (error.chain(), grant),
+    }
+}
+
+/// That a request was not sent because the request budget for HaloPSA is spent, and until when.
+pub(crate) fn spent_budget(error: &PortError) -> Option<String> {
     let is_budget = matches!(
         error.code,
         ErrorCode::BudgetExhausted | ErrorCode::BudgetReserved
     );
-    match error.retry_at {
-        Some(until) if is_budget => (
-            format!("not asked, because the request budget for HaloPSA is spent until {until}"),
-            "run doctor again then: the workers use the budget at the moment",
-        ),
-        _ if is_temporary(error) => (error.chain(), "run doctor again in a minute"),
-        _ => (error.chain(), GRANT),
-    }
+    let until = error
+        .retry_at
+        .map_or_else(String::new, |at| format!(" until {at}"));
+    is_budget.then(|| format!("not asked, because the request budget for HaloPSA is spent{until}"))
 }
 
 /// At most a dozen, for one line.
@@ -287,18 +299,14 @@ fn refused(report: &mut DoctorReport, check: CheckId, vendor: &str, error: &Port
         .remedy
         .unwrap_or("check its address and its credential in the settings");
     match error.refusal {
-        Some(Refusal::Forbidden) => report.cannot_tell(
+        Some(Refusal::Forbidden) => report.not_shown(
             check,
             format!("{vendor} does not let this credential look itself up ({said})"),
             "nothing, unless tickets are refused as well",
         ),
         Some(Refusal::Unauthorised) => report.problem(check, said, remedy),
-        _ if matches!(
-            error.code,
-            ErrorCode::BudgetExhausted | ErrorCode::BudgetReserved
-        ) =>
-        {
-            let (reason, remedy) = unanswered(error);
+        _ if spent_budget(error).is_some() => {
+            let (reason, remedy) = unanswered(error, GRANT);
             report.cannot_tell(check, format!("whether {vendor} answers: {reason}"), remedy);
         }
         _ if is_temporary(error) => report.cannot_tell(

@@ -55,21 +55,55 @@ pub enum Direction {
     Future,
 }
 
-/// The text is not a time.
+/// The text is not a time that can be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoTime {
+    /// It has another form.
+    #[error(
+        "{0:?} is not a time; write 30m, 2h or 7d, a day as 2026-11-28, or a time as 2026-11-28T16:00Z"
+    )]
+    OtherForm(String),
+    /// No calendar of this program goes so far.
+    #[error(
+        "{0:?} is further away than the years 0001 to 9998, in which times are kept; name a nearer one"
+    )]
+    TooFar(String),
+}
+
+/// A range of time that ends before it begins.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not a time; write 30m, 2h or 7d, a day as 2026-11-28, or a time as 2026-11-28T16:00Z"
+    "the range ends before it begins: --until ({until}) is not after --since ({since}); exchange them"
 )]
-pub struct NoTime(String);
+pub struct ReversedRange {
+    since: Moment,
+    until: Moment,
+}
+
+/// Checks that `until` is after `since`.
+///
+/// # Errors
+///
+/// [`ReversedRange`] names both.
+pub fn in_order(since: Timestamp, until: Timestamp) -> Result<(), ReversedRange> {
+    if since < until {
+        return Ok(());
+    }
+    Err(ReversedRange {
+        since: since.into(),
+        until: until.into(),
+    })
+}
 
 /// The time that an operator writes as a length from `now`, a day (UTC) or an exact time.
 ///
 /// # Errors
 ///
-/// [`NoTime`] shows the forms.
+/// [`NoTime`] shows the forms, or says that the time is too far away.
 pub fn read_time(text: &str, now: Timestamp, direction: Direction) -> Result<Timestamp, NoTime> {
     let text = text.trim();
-    let no_time = || NoTime(text.to_owned());
+    let no_time = || NoTime::OtherForm(text.to_owned());
+    let too_far = || NoTime::TooFar(text.to_owned());
     if let Some(length) = length(text) {
         let time = match direction {
             Direction::Past => now.minus(length),
@@ -77,7 +111,7 @@ pub fn read_time(text: &str, now: Timestamp, direction: Direction) -> Result<Tim
         };
         // A time before or after every calendar could not be shown.
         let shown = jiff::Timestamp::from_millisecond(time.as_millis());
-        return shown.map(|_| time).map_err(|_| no_time());
+        return shown.map(|_| time).map_err(|_| too_far());
     }
     let instant = match text.parse::<jiff::Timestamp>() {
         Ok(instant) => instant,
@@ -86,7 +120,7 @@ pub fn read_time(text: &str, now: Timestamp, direction: Direction) -> Result<Tim
         Err(_) => {
             let day: jiff::civil::Date = text.parse().map_err(|_| no_time())?;
             let midnight = day.to_zoned(jiff::tz::TimeZone::UTC);
-            midnight.map_err(|_| no_time())?.timestamp()
+            midnight.map_err(|_| too_far())?.timestamp()
         }
     };
     Ok(Timestamp::from_millis(instant.as_millisecond()))
@@ -103,7 +137,7 @@ fn length(text: &str) -> Option<Duration> {
         'd' => 86_400,
         _ => return None,
     };
-    number.checked_mul(seconds).map(Duration::from_secs)
+    Some(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
 #[cfg(test)]

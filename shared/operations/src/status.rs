@@ -526,7 +526,11 @@ async fn tenant(store: &impl Records) -> Result<TenantStatus, PortError> {
 }
 
 /// What has changed lately: versions, configs, and what operators commanded.
-async fn changes(store: &impl Records, now: Timestamp) -> Result<Vec<ChangeLine>, PortError> {
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn changes(store: &impl Records, now: Timestamp) -> Result<Vec<ChangeLine>, PortError> {
     let versions = store.load_record::<VersionHistory>(&Singleton).await?.value;
     let mut changes: Vec<ChangeLine> = versions
         .changes()

@@ -14,6 +14,7 @@ use std::io;
 use halogard_app::ports::{JournalEntry, PortError, SaveError};
 use halogard_domain::Link;
 use halogard_domain::ids::AlertId;
+use halogard_domain::words::counted;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -110,7 +111,7 @@ pub enum TransferError {
         reason: String,
     },
     /// The file ends early.
-    #[error("the file ends after {lines} lines, before its last line: the export was interrupted")]
+    #[error("the file ends after {}, before its last line: the export was interrupted", counted(*lines, "line"))]
     Truncated {
         /// The existing lines.
         lines: u64,

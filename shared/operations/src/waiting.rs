@@ -6,6 +6,7 @@ use halogard_domain::ids::{AlertId, EnvironmentId, TicketId};
 use halogard_domain::link::{Claim, IN_DOUBT_MAX, RefusedWrite, WriteKind};
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::policy::ParkReason;
+use halogard_domain::words::counted;
 use halogard_domain::{Link, Policy, Timestamp};
 use serde::Serialize;
 
@@ -277,9 +278,9 @@ fn remedy(
         .map_or_else(|| "the ticket".to_owned(), |ticket| format!("#{ticket}"));
     match cause {
         WaitingCause::StoppedOpening => format!(
-            "HaloPSA accepted {} requests and showed no ticket. Look for {key} in HaloPSA: `halogard link {key} \
+            "HaloPSA accepted {} and showed no ticket. Look for {key} in HaloPSA: `halogard link {key} \
              '#TICKET'` links what you find; `halogard resync {key}` requests another ticket",
-            link.unrecognised
+            counted(link.unrecognised, "request")
         ),
         WaitingCause::Refused => {
             let write = refusal.map_or("the write", |refused| write_in_words(refused.write));

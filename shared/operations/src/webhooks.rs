@@ -117,15 +117,15 @@ pub struct DeliveryLine {
     pub status: Option<i64>,
     /// How long it took, in milliseconds.
     pub duration_ms: Option<i64>,
-    /// Why there was no answer.
-    pub error: Option<String>,
+    /// Why there was no answer. No member of an answer is called `error`: that is what a command has that failed.
+    pub no_answer: Option<String>,
 }
 
 impl DeliveryLine {
     /// Whether it is over: answered, or given up.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        self.status.is_some() || self.error.is_some()
+        self.status.is_some() || self.no_answer.is_some()
     }
 
     /// Whether the delivery was accepted.
@@ -144,7 +144,7 @@ impl From<DeliveryRecord> for DeliveryLine {
             event: record.event,
             status: record.status,
             duration_ms: record.duration_ms,
-            error: record.error,
+            no_answer: record.error,
         }
     }
 }

@@ -14,6 +14,7 @@ use halogard_domain::ids::{
 use halogard_domain::policy::{Mode, Template};
 use halogard_operations::doctor::{
     self, Credential, CredentialAge, DoctorReport, Extent, Finding, Level, OwnFacts, PublicAddress,
+    Urgency,
 };
 use halogard_simulator::halopsa::Misconfigurations;
 use halogard_tests::setup::planted;
@@ -797,7 +798,7 @@ fn everything_wrong() -> Vec<Wrong> {
         config(
             "an environment in use is not mapped",
             "halogard.mapping.complete",
-            "1 active environments",
+            "1 active environment is",
             |p| {
                 p.environments.remove(&EnvironmentId::new(8806));
             },
@@ -894,7 +895,7 @@ async fn doctor_names_each_of_more_than_sixty_misconfigurations_and_its_remedy()
         "# What doctor finds\n\nEach row was switched on alone at a simulated tenant; `halogard doctor` named it, this \
          remedy, and nothing else.\nMade by the test \
          `doctor_names_each_of_more_than_sixty_misconfigurations_and_its_remedy`.\n\n\
-         | Wrong | Check | Level | Doctor says | Fix | Whose |\n| --- | --- | --- | --- | --- | --- |\n",
+         | Wrong | Check | Level | Doctor says | Fix | Whose | Urgency |\n| --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for row in &all {
         let (mut setup, mut policy) = healthy();
@@ -917,13 +918,14 @@ async fn doctor_names_each_of_more_than_sixty_misconfigurations_and_its_remedy()
         let cell = |text: &str| text.replace('|', "\\|");
         writeln!(
             table,
-            "| {} | `{}` | {} | {} | {} | {} |",
+            "| {} | `{}` | {} | {} | {} | {} | {} |",
             row.what,
             row.check,
             named.level.as_str(),
             cell(&named.thing),
             cell(&named.remedy),
-            named.owner.as_str()
+            named.owner.as_str(),
+            named.urgency.map_or("", Urgency::as_str)
         )
         .unwrap();
     }

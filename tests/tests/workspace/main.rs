@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod documents;
+mod messages;
 mod uncertain_facts;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -11,17 +11,19 @@ use halogard_app::ports::Clock as _;
 use halogard_config::ConfigDifference;
 use halogard_domain::config_history::VersionOrigin;
 use halogard_domain::dialect::DialectReport;
+use halogard_domain::words::counted;
 use halogard_operations::audit::{self, Operator};
 use halogard_operations::config_changes::{
     self, AlertsOf, ConfigCandidate, ConfigPlan, PlanDigest, PutInForce, UndoTarget, VersionLine,
 };
-use halogard_operations::doctor::{self, Extent, Level, OwnFacts};
+use halogard_operations::doctor::{self, CheckId, Extent, Level, OwnFacts};
 use halogard_runtime::SystemClock;
 use serde::Serialize;
 
 use super::{chosen, rewrite};
 use crate::confirm::{ChangeOptions, confirm, operator, read_reason};
 use crate::dialect_table;
+use crate::failure::{FailureKind, Refused};
 use crate::opened_store::{
     self, MissingStore, OpenedStore, StoreCommand, StoreLocation, StoreOptions,
 };
@@ -55,7 +57,7 @@ pub struct ApplyOptions {
     /// The file that was planned; the config file when not given. On one machine it replaces the config file.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Apply it even if the check finds problems.
+    /// Apply it even if the check finds problems, or checks cannot be made.
     #[arg(long)]
     pub anyway: bool,
     /// Why, for the history and the audit.
@@ -72,7 +74,7 @@ pub struct UndoOptions {
     /// Restore this version; the one before the version in force when not given.
     #[arg(long, value_name = "N")]
     pub to: Option<u64>,
-    /// Restore it even if the check finds problems.
+    /// Restore it even if the check finds problems, or checks cannot be made.
     #[arg(long)]
     pub anyway: bool,
     /// Whether and why.
@@ -147,6 +149,7 @@ pub async fn undo(options: &UndoOptions) -> anyhow::Result<ExitCode> {
     let config = halogard_config::parse(&name, &text)
         .context("the version cannot be read by this version of the program")?;
     let candidate = ConfigCandidate::from(config);
+    let mut unchecked = Vec::new();
     if let UndoTarget::Restored { former, current } = target {
         output::caution(&format!(
             "version {former} was restored already, as version {current}; a second undo goes no further back: name a \
@@ -158,8 +161,9 @@ pub async fn undo(options: &UndoOptions) -> anyhow::Result<ExitCode> {
             when: ProbeWhen::Outdated,
         };
         let planned = opened_store::run(&options.store, command).await?;
-        page::print_plan(|page| write_plan(&planned.plan, page));
-        refuse_problems(&planned.plan, options.anyway)?;
+        page::print_plan(|page| write_change(&planned.plan, page));
+        refuse_unfit(&planned.plan, "restored", options.anyway)?;
+        unchecked = planned.plan.unchecked;
         let question = format!("Restore version {number}?");
         if !confirm(&options.change, &question)? {
             output::remark("nothing was done");
@@ -168,7 +172,7 @@ pub async fn undo(options: &UndoOptions) -> anyhow::Result<ExitCode> {
     }
     let change = MakeChange {
         candidate: &candidate,
-        planned: Planning::Now,
+        planned: Planning::Now(unchecked),
         origin: VersionOrigin::Restored(number),
         anyway: options.anyway,
         operator: operator(options.change.reason.as_ref()),
@@ -299,6 +303,8 @@ pub struct ChangeMade {
     pub rules: usize,
     /// How many environments it maps.
     pub environments: usize,
+    /// The checks that could not be made before it was put in force.
+    pub unchecked: Vec<CheckId>,
     /// What follows.
     pub next: &'static str,
 }
@@ -307,8 +313,8 @@ pub struct ChangeMade {
 enum Planning {
     /// By an earlier command: it is checked once more whether it still fits.
     Earlier(PlanDigest),
-    /// A moment ago.
-    Now,
+    /// A moment ago, where these checks could not be made.
+    Now(Vec<CheckId>),
 }
 
 /// Puts a candidate in force.
@@ -328,15 +334,17 @@ impl StoreCommand for MakeChange<'_> {
         opened: OpenedStore<S>,
     ) -> anyhow::Result<ChangeMade> {
         let (store, candidate) = (&opened.store, self.candidate);
-        let planned = match self.planned {
-            Planning::Earlier(planned) => Some(planned),
-            Planning::Now => None,
+        let (planned, unchecked) = match &self.planned {
+            Planning::Earlier(planned) => {
+                let is_due = config_changes::is_due(store, *planned, candidate).await?;
+                let unchecked = match is_due {
+                    true => self.check(&opened).await?,
+                    false => Vec::new(),
+                };
+                (Some(*planned), unchecked)
+            }
+            Planning::Now(unchecked) => (None, unchecked.clone()),
         };
-        if let Some(planned) = planned
-            && config_changes::is_due(store, planned, candidate).await?
-        {
-            self.check(&opened).await?;
-        }
         let (origin, now) = (self.origin, SystemClock.now());
         let operator = Some(&self.operator);
         let put =
@@ -347,6 +355,10 @@ impl StoreCommand for MakeChange<'_> {
                     ("config undo", format!("restored version {number}"))
                 }
                 _ => ("config apply", "put in force".to_owned()),
+            };
+            let done = match unchecked.is_empty() {
+                true => done,
+                false => format!("{done}; not checked: {}", names_of(&unchecked)),
             };
             let subject = format!("version {}", put.version);
             audit::record(store, &self.operator, command, &subject, &done, now).await?;
@@ -364,36 +376,58 @@ impl StoreCommand for MakeChange<'_> {
             templates: policy.templates.len(),
             rules: policy.rules.len(),
             environments: policy.environments.len(),
+            unchecked,
             next,
         })
     }
 }
 
 impl MakeChange<'_> {
-    /// Checks the candidate against both systems once more; prints what is found.
+    /// Checks the candidate against both systems once more, and prints what is found. Returns the checks that could not
+    /// be made.
     async fn check<S: Store + Clone + 'static>(
         &self,
         opened: &OpenedStore<S>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Vec<CheckId>> {
         let command = MakePlan {
             candidate: self.candidate,
             when: ProbeWhen::Outdated,
         };
         let planned = command.planned(opened).await?;
         if let Some(dialect) = &planned.dialect {
-            dialect_table::print(dialect);
+            dialect_table::print_line(dialect);
         }
         page::print_plan(|page| write_findings(&planned.plan, page));
-        refuse_problems(&planned.plan, self.anyway)
+        refuse_unfit(&planned.plan, "applied", self.anyway)?;
+        Ok(planned.plan.unchecked)
     }
 }
 
-/// A config that does not fit both systems is not put in force.
-fn refuse_problems(plan: &ConfigPlan, anyway: bool) -> anyhow::Result<()> {
-    if plan.problems > 0 && !anyway {
-        bail!("nothing was applied; fix the problems above, or add --anyway");
+/// A config that does not fit both systems, or of which that is not known, is not put in force.
+fn refuse_unfit(plan: &ConfigPlan, did: &str, anyway: bool) -> anyhow::Result<()> {
+    if anyway {
+        return Ok(());
+    }
+    if plan.problems > 0 {
+        bail!("nothing was {did}; fix the problems above, or add --anyway");
+    }
+    if !plan.unchecked.is_empty() {
+        let message = format!(
+            "nothing was {did}: {} could not be made: {}",
+            counted(plan.unchecked.len(), "check"),
+            names_of(&plan.unchecked)
+        );
+        let remedy =
+            "run the command again when they can be made, as the lines above say, or add --anyway";
+        return Err(Refused::new(FailureKind::Unchecked, message, remedy).into());
     }
     Ok(())
+}
+
+/// The ids of `checks`.
+fn names_of(checks: &[CheckId]) -> String {
+    let names: Vec<&str> = checks.iter().map(|it| it.as_str()).collect();
+    names.join(", ")
 }
 
 /// Makes `text` the content of the config file, if it is not.
@@ -469,8 +503,14 @@ impl StoreCommand for ReadText {
     }
 }
 
-/// Puts a plan on a page.
+/// Puts a plan on a page, and what makes the change.
 pub fn write_plan(plan: &ConfigPlan, page: &mut TextPage) {
+    write_change(plan, page);
+    write_digest(plan, page);
+}
+
+/// Puts on a page what a change does.
+fn write_change(plan: &ConfigPlan, page: &mut TextPage) {
     match &plan.in_force {
         Some(version) => page.line(in_force_line(version)),
         None => page.line("in force: no config yet"),
@@ -544,14 +584,26 @@ pub fn write_plan(plan: &ConfigPlan, page: &mut TextPage) {
         more(effects.new_alerts.len(), page);
     }
     write_findings(plan, page);
+}
+
+/// Puts what makes the change on a page.
+fn write_digest(plan: &ConfigPlan, page: &mut TextPage) {
+    if !plan.has_changes {
+        return;
+    }
     page.gap();
     page.line(format!("digest {}", plan.digest));
-    if plan.problems == 0 {
-        page.line(format!(
-            "halogard config apply {} makes this change",
-            plan.digest
-        ));
+    if plan.problems > 0 {
+        return;
     }
+    let apply = format!("halogard config apply {}", plan.digest);
+    page.line(match plan.unchecked.len() {
+        0 => format!("{apply} makes this change"),
+        count => format!(
+            "{} could not be made, so {apply} refuses this change until they can be; --anyway makes it",
+            counted(count, "check")
+        ),
+    });
 }
 
 /// The line about the version in force.
@@ -603,12 +655,18 @@ fn write_findings(plan: &ConfigPlan, page: &mut TextPage) {
 pub fn write_made(made: &ChangeMade, page: &mut TextPage) {
     let version = made.put.version;
     let counts = format!(
-        "{} templates, {} rules, {} environments",
-        made.templates, made.rules, made.environments
+        "{}, {}, {}",
+        counted(made.templates, "template"),
+        counted(made.rules, "rule"),
+        counted(made.environments, "environment")
     );
     let line = match made.put.was_in_force {
         true => format!("version {version} is in force already: {counts}"),
         false => format!("applied as version {version}: {counts}; {}", made.next),
     };
     page.line(Cell::new(line, Mood::Good));
+    if !made.unchecked.is_empty() {
+        let line = format!("not checked: {}", names_of(&made.unchecked));
+        page.line(Cell::new(line, Mood::Caution));
+    }
 }

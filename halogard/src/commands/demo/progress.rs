@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use halogard_domain::words::counted;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 
@@ -73,8 +74,10 @@ impl Progress {
             printed_at: Instant::now(),
         };
         progress.line(&format!(
-            "{} alerts, seed {}; times are simulated minutes and seconds, {} times as fast as real ones",
-            options.alerts, options.seed, options.speed
+            "{}, seed {}; times are simulated minutes and seconds, {} times as fast as real ones",
+            counted(options.alerts, "alert"),
+            options.seed,
+            options.speed
         ));
         if let Some(note) = events.sample_note() {
             progress.line(&note);
@@ -97,11 +100,12 @@ impl Progress {
             .set_position(u64::try_from(done).unwrap_or(u64::MAX));
         let requests = vendors.halo.stats().traffic.requests;
         let text = format!(
-            "{}: {} alerts, {} tickets, {} in sync, {requests} HaloPSA requests",
+            "{}: {}, {}, {} in sync, {}",
             phase.as_str(),
-            verdict.alerts,
-            verdict.tickets,
-            verdict.in_step
+            counted(verdict.alerts, "alert"),
+            counted(verdict.tickets, "ticket"),
+            verdict.in_step,
+            counted(requests, "HaloPSA request")
         );
         let is_due = self.phase != Some(phase) || self.printed_at.elapsed() >= PLAIN_INTERVAL;
         if self.bar.is_hidden() && is_due {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use halogard_domain::words::{agreeing, counted};
 use serde::Serialize;
 
 use super::events::{Latencies, Sample};
@@ -11,6 +12,7 @@ use super::verify::DemoVerdict;
 use crate::cli::ModeName;
 use crate::commands::demo::DemoOptions;
 use crate::output::{self, BAD, DIM, GOOD};
+use crate::page;
 
 /// The result. The names are part of the program's interface; those that end in `_p50_seconds` and
 /// `_p95_seconds` are percentiles in simulated time, null where nothing was measured.
@@ -106,7 +108,7 @@ impl Summary {
     /// Prints it: for people, or as one JSON object on the last line.
     pub fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
-            output::result(&serde_json::to_string(self)?);
+            output::result(&page::json_line(self)?);
             return Ok(());
         }
         let good = self.lost == 0 && self.duplicates == 0 && self.out_of_step == 0;
@@ -116,8 +118,12 @@ impl Summary {
             (BAD, "not in sync")
         };
         output::result(&format!(
-            "{style}{word}{style:#}: {} alerts, {} tickets, {} duplicates, {} lost, {} out of sync",
-            self.alerts, self.tickets, self.duplicates, self.lost, self.out_of_step
+            "{style}{word}{style:#}: {}, {}, {}, {} lost, {} out of sync",
+            counted(self.alerts, "alert"),
+            counted(self.tickets, "ticket"),
+            counted(self.duplicates, "duplicate"),
+            self.lost,
+            self.out_of_step
         ));
         for line in self.explanations() {
             output::result(&format!("  {DIM}{line}{DIM:#}"));
@@ -128,10 +134,10 @@ impl Summary {
     /// What the figures mean, one line each; a line whose figure is zero is left out.
     fn explanations(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        let mut count = |count: usize, one: &str, several: &str| match count {
-            0 => {}
-            1 => lines.push(format!("1 {one}")),
-            count => lines.push(format!("{count} {several}")),
+        let mut count = |count: usize, one: &str, several: &str| {
+            if count > 0 {
+                lines.push(format!("{count} {}", agreeing(count, one, several)));
+            }
         };
         count(
             self.closed_without_ticket,
@@ -150,8 +156,9 @@ impl Summary {
         );
         if self.opened_by_liongard + self.closed_by_liongard > 0 {
             lines.push(format!(
-                "Liongard's own ticketing opened {} tickets and closed {}, each at once",
-                self.opened_by_liongard, self.closed_by_liongard
+                "Liongard's own ticketing opened {} and closed {}, each at once",
+                counted(self.opened_by_liongard, "ticket"),
+                self.closed_by_liongard
             ));
         }
         let percentiles = [
@@ -181,17 +188,21 @@ impl Summary {
             self.speed
         ));
         lines.push(format!(
-            "{} HaloPSA requests, {} of at most 450 in the busiest five minutes, {} answered 429",
-            self.halo_requests, self.halo_window_max, self.halo_rejected_429
+            "{}, {} of at most 450 in the busiest five minutes, {} answered 429",
+            counted(self.halo_requests, "HaloPSA request"),
+            self.halo_window_max,
+            self.halo_rejected_429
         ));
         lines.push(format!(
-            "{} Liongard requests, {} runs of its HaloPSA inspector",
-            self.liongard_requests, self.inspector_runs
+            "{}, {} of its HaloPSA inspector",
+            counted(self.liongard_requests, "Liongard request"),
+            counted(self.inspector_runs, "run")
         ));
         if self.faults_injected > 0 {
             let faults = self.faults_injected;
             lines.push(format!(
-                "{faults} requests met an injected fault{}",
+                "{} met an injected fault{}",
+                counted(faults, "request"),
                 self.kinds()
             ));
         }

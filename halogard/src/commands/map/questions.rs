@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal as _, Write};
 
 use anyhow::ensure;
 use halogard_config::CustomerEntries;
+use halogard_domain::words::{agreeing, counted};
 use halogard_operations::map::{
     ClientMatch, CustomerMap, EntryDefaults, MapRow, MatchState, entry,
 };
@@ -32,8 +33,10 @@ pub fn ask_tickets_for(count: usize) -> io::Result<String> {
     let mut output = anstream::stderr();
     write!(
         output,
-        "{count} alerts of these customers wait. Which of them get tickets: all, new alerts only, or since \
-         2026-11-01? "
+        "{} of these customers {}. Which of them get tickets: all, new alerts only, or since \
+         2026-11-01? ",
+        counted(count, "alert"),
+        agreeing(count, "waits", "wait")
     )?;
     output.flush()?;
     let mut answer = String::new();

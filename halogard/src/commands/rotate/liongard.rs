@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use halogard_credentials::{SecretFields, members};
+use halogard_domain::words::counted;
 use secrecy::SecretString;
 
 use super::target::Target;
@@ -54,7 +55,10 @@ impl<P: Target> RotateCommand<P> {
         }
         let report = rotation.delete_expired(name).await?;
         if let Some(days) = report.expires_in_days {
-            output::remark(&format!("the current key expires in {days} days"));
+            output::remark(&format!(
+                "the current key expires in {}",
+                counted(days, "day")
+            ));
         }
         if report.remaining > 0 {
             output::remark(

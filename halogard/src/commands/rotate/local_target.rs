@@ -79,7 +79,7 @@ impl LocalTarget {
             self.store
                 .put(name, "settings", &value.to_secret(), Stage::Current)
                 .await?;
-            output::result(&format!("{GOOD}stored{GOOD:#} the credential in the vault"));
+            output::remark(&format!("{GOOD}stored{GOOD:#} the credential in the vault"));
         }
         output::caution(&format!(
             "settings win over the vault: remove {} and {} from the environment, check with \

@@ -32,7 +32,7 @@ pub async fn rotate_on_schedule(
         store,
         serve_runs: true,
     };
-    let command = RotateCommand { target };
+    let command = RotateCommand::of(target, false);
     loop {
         let pause = match command.check_key().await {
             Ok(()) => interval,

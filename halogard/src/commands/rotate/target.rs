@@ -13,7 +13,7 @@ pub trait Target: Send + Sync {
     /// The vault.
     type Vault: Vault + Clone;
     /// The records of key creation, and the request budget.
-    type Store: NamedValues + Records + Clone;
+    type Store: NamedValues + Records + Clone + 'static;
 
     /// The vault.
     fn vault(&self) -> &Self::Vault;

@@ -7,7 +7,6 @@ use halogard_credentials::rotation::{RotateError, StepOutcome, generate_secret};
 use halogard_credentials::webhook_auth::{WebhookAuthKind, WebhookCredentials};
 use halogard_credentials::{SecretFields, members};
 use halogard_runtime::SystemClock;
-use secrecy::ExposeSecret as _;
 
 use super::target::Target;
 use super::{ACTION_REQUIRED, RotateCommand, hand_back, new_version};
@@ -58,7 +57,7 @@ impl<P: Target> RotateCommand<P> {
         let value = pending.secret(kind.member());
         let value = value.or_else(|| pending.secret(members::WEBHOOK_TOKEN));
         if let Some(value) = value {
-            output::result(value.expose_secret());
+            self.show(value);
         }
         output::remark(&format!(
             "then run: halogard rotate webhook --finish{}",

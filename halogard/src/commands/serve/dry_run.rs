@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use halogard_app::ports::Clock as _;
 use halogard_domain::start::UNDECIDED_MAX;
+use halogard_domain::words::{agreeing, counted};
 use halogard_operations::day_one::{self, DayOneAnswer};
 use halogard_runtime::SystemClock;
 
@@ -55,15 +56,17 @@ pub fn write_page(answer: &DayOneAnswer, page: &mut TextPage) {
     ];
     page.rows(&headings, rows.collect());
     page.line(format!(
-        "{} open alerts: {} tickets would be opened",
-        answer.open_alerts, answer.would_open
+        "{}: {} would be opened",
+        counted(answer.open_alerts, "open alert"),
+        counted(answer.would_open, "ticket")
     ));
     if answer.must_choose {
         page.line(Cell::new(
             format!(
-                "{} alerts get no tickets until the config says which of them do, because they are more than \
+                "{} {} no ticket until the config says which of them do, because they are more than \
                  {UNDECIDED_MAX}: [start] tickets_for = \"all\", \"new alerts only\" or \"since 2026-11-01\"",
-                answer.undecided
+                counted(answer.undecided, "alert"),
+                agreeing(answer.undecided, "gets", "get")
             ),
             Mood::Caution,
         ));

@@ -9,7 +9,7 @@ use halogard_app::outcome::OperatorNotice;
 use halogard_app::ports::{Clock as _, ServiceDeskCatalog};
 use halogard_app::{Env, Reconciler};
 use halogard_domain::Policy;
-use halogard_domain::config_history::VersionOrigin;
+use halogard_domain::config_history::{ConfigText, VersionOrigin};
 use halogard_operations::config_changes::{self, AlertsOf, ConfigCandidate, ConfigChangeError};
 use halogard_operations::doctor::{self, DoctorReport, Extent, OwnFacts};
 use tokio::time::Instant;
@@ -20,6 +20,9 @@ use crate::engine::PolicySource;
 /// How often the policy is checked again while a part of it is set aside: what was wrong may have been
 /// fixed at a vendor. A check costs about a dozen requests.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(900);
+
+/// How long a change waits whose checks could not be made, before they are made again.
+const UNCHECKED_PAUSE: Duration = Duration::from_secs(30);
 
 /// The config file, and what is known of it.
 pub struct PolicyFile {
@@ -34,6 +37,8 @@ struct FileState {
     recheck_at: Option<Instant>,
     /// Whether the log has the reason why a change waits.
     said: bool,
+    /// Until when a change waits whose checks could not be made.
+    waits_until: Option<Instant>,
 }
 
 impl PolicyFile {
@@ -43,6 +48,7 @@ impl PolicyFile {
             text: std::fs::read_to_string(&path).ok(),
             recheck_at: is_reduced.then(|| Instant::now() + RECHECK_INTERVAL),
             said: false,
+            waits_until: None,
         };
         Self {
             path,
@@ -81,15 +87,21 @@ impl PolicyFile {
         };
         let report = check(reconciler, &candidate.policy).await;
         if let Some(unreachable) = report.unreachable() {
-            let mut state = self.state();
-            if !state.said {
-                state.said = true;
-                warn!(
-                    reason = unreachable.thing,
-                    "the config file changed; it takes effect when both vendors can be reached to check it"
-                );
-            }
+            self.wait_because(&unreachable.thing);
             return None;
+        }
+        let is_decided = is_in_force(reconciler, &candidate).await;
+        if let Some(unmade) = report.findings.iter().find(|found| found.is_unmade)
+            && !is_decided
+        {
+            self.wait_because(&unmade.thing);
+            return None;
+        }
+        if is_decided
+            && report.has_problems()
+            && let Some(left) = report.policy_without_problems(&candidate.policy)
+        {
+            return Some(self.without_problems(text, left));
         }
         if report.has_problems() {
             for problem in report.problems() {
@@ -111,11 +123,42 @@ impl PolicyFile {
         Some(candidate.policy)
     }
 
+    /// Checks again later: a check costs requests, so not with the next poll.
+    fn wait_because(&self, reason: &str) {
+        let mut state = self.state();
+        state.waits_until = Some(Instant::now() + UNCHECKED_PAUSE);
+        if !state.said {
+            state.said = true;
+            warn!(
+                reason,
+                "the config file changed; it takes effect when every check of it can be made"
+            );
+        }
+    }
+
+    /// Whether a change waits that is not to be checked yet.
+    fn is_waiting(&self) -> bool {
+        let waits_until = self.state().waits_until;
+        waits_until.is_some_and(|until| until > Instant::now())
+    }
+
+    /// Takes up what is left of a config that an operator applied in spite of its problems.
+    fn without_problems(&self, text: Option<String>, left: Policy) -> Policy {
+        warn!(
+            outcome = OperatorNotice::ConfigChanged.as_str(),
+            "a config with problems was applied anyway and is active; alerts that they affect stay parked"
+        );
+        self.judged(text);
+        self.state().recheck_at = Some(Instant::now() + RECHECK_INTERVAL);
+        left
+    }
+
     /// Notes that `text` has been judged.
     fn judged(&self, text: Option<String>) {
         let mut state = self.state();
         state.text = text;
         state.said = false;
+        state.waits_until = None;
     }
 
     /// The policy of the unchanged file, of which a part was set aside, with what is in order by now.
@@ -165,6 +208,13 @@ async fn take_up<E: Env<Desk: ServiceDeskCatalog>>(
     Ok(())
 }
 
+/// Whether an operator has put `candidate` in force by a command, problems or not.
+async fn is_in_force<E: Env>(reconciler: &Reconciler<E>, candidate: &ConfigCandidate) -> bool {
+    let in_force = config_changes::in_force(&reconciler.store).await;
+    let key = ConfigText::key(&candidate.text);
+    in_force.is_ok_and(|it| it.is(&candidate.policy, &key))
+}
+
 /// Checks `policy` against both vendors.
 async fn check<E: Env<Desk: ServiceDeskCatalog>>(
     reconciler: &Reconciler<E>,
@@ -185,7 +235,10 @@ impl<E: Env<Desk: ServiceDeskCatalog>> PolicySource<E> for PolicyFile {
     async fn changed(&self, reconciler: &Reconciler<E>) -> Option<Policy> {
         let text = std::fs::read_to_string(&self.path).ok();
         if self.state().text != text {
-            return self.changed_to(text, reconciler).await;
+            return match self.is_waiting() {
+                true => None,
+                false => self.changed_to(text, reconciler).await,
+            };
         }
         if self.is_recheck_due() {
             return self.rechecked(reconciler).await;

@@ -20,9 +20,36 @@ pub(super) async fn survive_hang_up() {
     std::future::pending::<()>().await;
 }
 
+/// A signal that ends the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndingSignal {
+    /// Ctrl-C.
+    Interrupted,
+    /// A supervisor ends the process.
+    Terminated,
+}
+
+impl EndingSignal {
+    /// The exit code that a shell reports for a process which the signal has ended: 128 and its number.
+    pub const fn exit_code(self) -> i32 {
+        match self {
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+}
+
 /// Completes when the process receives Ctrl-C or a termination signal. Signals are caught from this call
 /// on, not only from the first poll.
 pub fn shutdown_signal() -> impl Future<Output = ()> {
+    let ended = ending_signal();
+    async move {
+        ended.await;
+    }
+}
+
+/// The same, and says which signal it was.
+pub fn ending_signal() -> impl Future<Output = EndingSignal> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -35,8 +62,8 @@ pub fn shutdown_signal() -> impl Future<Output = ()> {
                 None => std::future::pending().await,
             };
             tokio::select! {
-                _ = received(interrupted) => {}
-                _ = received(terminated) => {}
+                _ = received(interrupted) => EndingSignal::Interrupted,
+                _ = received(terminated) => EndingSignal::Terminated,
             }
         }
     }
@@ -46,6 +73,7 @@ pub fn shutdown_signal() -> impl Future<Output = ()> {
             log_missing_signal(&error);
             std::future::pending::<()>().await;
         }
+        EndingSignal::Interrupted
     }
 }
 

@@ -39,13 +39,13 @@ pub(super) async fn check(
         asked.say(&report);
         let mut report = report;
         report.complete();
-        let answer = DoctorAnswer::of(report, dialect);
+        let answer = DoctorAnswer::of(report, dialect, Vec::new(), SystemClock.now().into());
         page::print(&answer, true, |_, _| {})?;
         return Ok(answer.exit_code());
     }
     show(&report, true);
     if let Some(dialect) = dialect {
-        dialect_table::print(&dialect);
+        dialect_table::print_line(&dialect);
     }
     asked.say(&report);
     if report.has_problems() {

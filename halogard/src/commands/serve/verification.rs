@@ -10,13 +10,13 @@ use halogard_runtime::SystemClock;
 use halogard_vendors::Vendors;
 use tracing::warn;
 
-use crate::connect::{NetworkEnv, RealBudget};
+use crate::connect::{BulkBudget, NetworkEnv};
 
 /// Time between two checks whether a comparison is due.
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Both vendors, under the part of the request budget that nothing else needs.
-pub(super) type BulkVendors = Vendors<RealBudget<SystemClock>, SystemClock>;
+pub(super) type BulkVendors = Vendors<BulkBudget<SystemClock>, SystemClock>;
 
 /// Compares both sides whenever that is due, again and again, and never ends. Synchronisation does not wait for it.
 pub(super) async fn compare_on_schedule(

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
+use halogard_domain::words::counted;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tracing::{info, warn};
@@ -386,10 +387,10 @@ fn expires_soon(name: &str, days: i64) -> Notice {
         kind: NoticeKind::ExpiresSoon,
         secret: name.to_owned(),
         text: format!(
-            "Liongard's access key in secret {name} expires in {days} days, and its rotation did not \
-             replace it. Check the last rotation of this secret; rotate it now, or create a key in \
+            "Liongard's access key in secret {name} expires in {}, and its rotation did not replace it. Check the last rotation of this secret; rotate it now, or create a key in \
              Liongard under your profile → Account Settings → Access Tokens and store it as the \
-             pending value."
+             pending value.",
+            counted(days, "day")
         ),
     }
 }

@@ -29,7 +29,7 @@ pub(super) async fn check<D: ServiceDeskCatalog>(
         return;
     };
     let Some(applications) = answer else {
-        return report.cannot_tell(
+        return report.not_shown(
             CheckId::ApplicationSingle,
             format!("{what}: this credential may not see applications"),
             format!(

@@ -2,6 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
+use super::Level;
+
 /// Whose a thing is, and so who can fix it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -23,6 +25,55 @@ impl CheckOwner {
             Self::Halogard => "Halogard",
             Self::HaloPsa => "HaloPSA",
             Self::Liongard => "Liongard",
+        }
+    }
+}
+
+/// How soon a person should act on a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Urgency {
+    /// Work fails, or goes to the wrong customer.
+    Now,
+    /// Work is late, incomplete, or will fail.
+    Soon,
+    /// Nothing fails; it is a matter of order.
+    Later,
+}
+
+impl Urgency {
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Now => "now",
+            Self::Soon => "soon",
+            Self::Later => "later",
+        }
+    }
+}
+
+impl CheckId {
+    /// How soon a person should act on a finding of this `level`.
+    pub(super) const fn urgency(self, level: Level) -> Option<Urgency> {
+        match level {
+            Level::Ok | Level::Skipped => None,
+            Level::CannotTell => Some(Urgency::Later),
+            Level::Problem => Some(Urgency::Now),
+            Level::Warning => Some(match self {
+                // One customer's alerts would be shown to another.
+                Self::ClientName | Self::ClientStoredId => Urgency::Now,
+                Self::AgentApiOnly
+                | Self::AgentLeastRights
+                | Self::ApplicationScopes
+                | Self::ApplicationSingle
+                | Self::TechnicianPerson
+                | Self::PriorityShown
+                | Self::EnvironmentActive
+                | Self::OwnIntegration => Urgency::Later,
+                _ => Urgency::Soon,
+            }),
         }
     }
 }

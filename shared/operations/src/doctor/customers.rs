@@ -6,6 +6,7 @@ use halogard_app::ports::{ClientInfo, EnvironmentInfo, MainSite, ServiceDeskCata
 use halogard_domain::Policy;
 use halogard_domain::ids::EnvironmentId;
 use halogard_domain::policy::Mapping;
+use halogard_domain::words::{agreeing, counted};
 
 use super::{CheckId, DoctorReport, FindingScope, list, some_of};
 use crate::map::name_likeness;
@@ -77,8 +78,11 @@ pub(super) fn environments(
         report.warning(
             CheckId::EnvironmentMapped,
             format!(
-                "{} active environments are mapped to no client, {} ({:?}) among them: their alerts wait",
-                unmapped.len(), first.id, first.name
+                "{} {} mapped to no client, {} ({:?}) among them: their alerts wait",
+                counted(unmapped.len(), "active environment"),
+                agreeing(unmapped.len(), "is", "are"),
+                first.id,
+                first.name
             ),
             "`halogard map` suggests clients for them; list environments that need no tickets under `ignore`. Waiting alerts are \
              released at once",

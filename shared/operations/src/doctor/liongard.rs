@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use halogard_app::ports::{AlertListing as _, AlertSource, Inspectors, PortError, RunProgress};
+use halogard_app::ports::{
+    AlertListing as _, AlertSource, Inspectors, PortError, Refusal, RunProgress,
+};
 use halogard_config::nearest;
 use halogard_domain::alert::AlertState;
 use halogard_domain::policy::{Mode, Template};
+use halogard_domain::words::counted;
 use halogard_domain::{Alert, Policy, Slug};
 
-use super::{CheckId, DoctorReport, refused};
+use super::{CheckId, DoctorReport, refused, unanswered};
 
 /// Unknown words that are named.
 const WORDS_MAX: usize = 10;
@@ -47,7 +50,7 @@ pub(super) async fn alerts<L: AlertSource>(
     if !seen.unknown.is_empty() {
         let words = seen.unknown.iter().take(WORDS_MAX);
         let words: Vec<String> = words
-            .map(|(word, alerts)| format!("{word:?} ({alerts} alerts)"))
+            .map(|(word, alerts)| format!("{word:?} ({})", counted(*alerts, "alert")))
             .collect();
         report.warning(
             CheckId::AlertWords,
@@ -66,7 +69,7 @@ pub(super) async fn alerts<L: AlertSource>(
         match liongard.read(first.id).await {
             Ok(Some(_)) => report.ok(
                 CheckId::AlertReadable,
-                format!("Liongard lists {} alerts", seen.all),
+                format!("Liongard lists {}", counted(seen.all, "alert")),
             ),
             Ok(None) => report.problem(
                 CheckId::AlertReadable,
@@ -183,20 +186,15 @@ pub(super) async fn inspectors<L: Inspectors>(
     let found = match liongard.halo_launchpoints().await {
         Ok(found) => found,
         Err(error) => {
-            return report.cannot_tell(
-                CheckId::InspectorSingle,
-                format!(
-                    "whether Liongard has a HaloPSA inspector: {}",
-                    error.chain()
-                ),
-                "give the access key a role that may read launchpoints",
-            );
+            let what = "whether Liongard has a HaloPSA inspector";
+            let grant = "give the access key a role that may read launchpoints";
+            return unknown(CheckId::InspectorSingle, what, grant, &error, report);
         }
     };
     let [launchpoint] = found[..] else {
         let thing = format!(
-            "Liongard has {} enabled HaloPSA inspectors, not one",
-            found.len()
+            "Liongard has {}, not one",
+            counted(found.len(), "enabled HaloPSA inspector")
         );
         return match policy.mode {
             Mode::Native => report.problem(CheckId::InspectorSingle, thing, remedy),
@@ -219,10 +217,27 @@ pub(super) async fn inspectors<L: Inspectors>(
         Ok(RunProgress::Succeeded) => report.done(CheckId::InspectorRun),
         // It runs when a ticket has changed; until then there may be none.
         Ok(RunProgress::NotListed | RunProgress::InProgress | RunProgress::Counted) => {}
-        Err(error) => report.cannot_tell(
-            CheckId::InspectorRun,
-            format!("how the HaloPSA inspector did: {}", error.chain()),
-            "give the access key a role that may read the timeline",
-        ),
+        Err(error) => {
+            let what = "how the HaloPSA inspector did";
+            let grant = "give the access key a role that may read the timeline";
+            unknown(CheckId::InspectorRun, what, grant, &error, report);
+        }
+    }
+}
+
+/// Says that Liongard did not tell `what`. The inspector is none of the config's things: a key that may not see it
+/// keeps no config from coming into force.
+fn unknown(
+    check: CheckId,
+    what: &str,
+    grant: &'static str,
+    error: &PortError,
+    report: &mut DoctorReport,
+) {
+    let (reason, remedy) = unanswered(error, grant);
+    let thing = format!("{what}: {reason}");
+    match error.refusal {
+        Some(Refusal::Forbidden | Refusal::NotFound) => report.not_shown(check, thing, remedy),
+        _ => report.cannot_tell(check, thing, remedy),
     }
 }

@@ -1,5 +1,7 @@
 //! Checks what only the caller knows: its credentials' ages and its public address.
 
+use halogard_domain::words::counted;
+
 use super::{CheckId, DoctorReport, OwnFacts};
 
 /// A credential that ends within this many days must be replaced now: notices of a rotation begin as long before.
@@ -77,8 +79,12 @@ fn credential(age: CredentialAge, report: &mut DoctorReport) {
     report.done(CheckId::CredentialAge);
     let (words, command) = (age.credential.words(), age.credential.command());
     let thing = match (age.days_left, age.age_days) {
-        (Some(left), _) if left <= ENDS_SOON_DAYS => format!("{words} ends in {left} days"),
-        (_, Some(days)) if days > OLD_DAYS => format!("{words} has been the same for {days} days"),
+        (Some(left), _) if left <= ENDS_SOON_DAYS => {
+            format!("{words} ends in {}", counted(left, "day"))
+        }
+        (_, Some(days)) if days > OLD_DAYS => {
+            format!("{words} has been the same for {}", counted(days, "day"))
+        }
         _ => return,
     };
     report.warning(
@@ -106,13 +112,16 @@ fn public_address(address: &PublicAddress, report: &mut DoctorReport) {
     match days {
         Some(days) if *days < CERTIFICATE_DAYS_MIN => report.warning(
             CheckId::Certificate,
-            format!("the certificate of {host} is valid for {days} more days"),
+            format!("the certificate of {host} is valid for {}", counted(*days, "more day")),
             "renew it, and see why it was not renewed by itself: HaloPSA delivers nothing to an address whose \
              certificate has ended",
         ),
         Some(days) => report.ok(
             CheckId::Certificate,
-            format!("the certificate of {host} is valid for {days} more days at least"),
+            format!(
+                "the certificate of {host} is valid for {} at least",
+                counted(*days, "more day")
+            ),
         ),
         None => {}
     }

@@ -9,7 +9,7 @@ use halogard_domain::ids::EnvironmentId;
 use halogard_domain::policy::Mode;
 use serde::Serialize;
 
-use super::checks::{CheckId, CheckOwner};
+use super::checks::{CheckId, CheckOwner, Urgency};
 
 /// How many groups are named that an unknown one may have meant.
 const NEAR_MAX: usize = 4;
@@ -34,9 +34,15 @@ pub struct Finding {
     pub owner: CheckOwner,
     /// How bad it is.
     pub level: Level,
+    /// How soon a person should act; `None` where nothing is to be done.
+    pub urgency: Option<Urgency>,
     /// Whose work it concerns.
     #[serde(skip)]
     pub scope: FindingScope,
+    /// Whether the check was not made: a vendor was not asked or did not answer. A check that has an answer, which
+    /// the credential may not see in full, was made.
+    #[serde(skip)]
+    pub is_unmade: bool,
     /// The thing, by name.
     pub thing: String,
     /// What to change and where; empty for what is in order.
@@ -197,6 +203,16 @@ impl DoctorReport {
         Some(near)
     }
 
+    /// Says more exactly why `check` found a problem, if it did.
+    pub fn explain(&mut self, check: CheckId, thing: &str, remedy: &str) {
+        let mut found = self.findings.iter_mut();
+        let found = found.find(|it| it.id == check && it.level == Level::Problem);
+        if let Some(found) = found {
+            thing.clone_into(&mut found.thing);
+            remedy.clone_into(&mut found.remedy);
+        }
+    }
+
     /// Adds everything that another part of the examination found.
     pub fn append(&mut self, other: Self) {
         self.done.extend(other.done);
@@ -216,6 +232,22 @@ impl DoctorReport {
     /// Adds something that could not be checked.
     pub fn cannot_tell(&mut self, check: CheckId, thing: String, remedy: impl Into<String>) {
         self.add(Level::CannotTell, check, FindingScope::All, thing, remedy);
+        if let Some(added) = self.findings.last_mut() {
+            added.is_unmade = true;
+        }
+    }
+
+    /// Adds something that the vendor does not show to this credential, and that the config does not depend on.
+    pub fn not_shown(&mut self, check: CheckId, thing: String, remedy: impl Into<String>) {
+        self.add(Level::CannotTell, check, FindingScope::All, thing, remedy);
+    }
+
+    /// The checks that were not made, each once.
+    #[must_use]
+    pub fn unmade(&self) -> Vec<CheckId> {
+        let unmade = self.findings.iter().filter(|found| found.is_unmade);
+        let checks: BTreeSet<CheckId> = unmade.map(|found| found.id).collect();
+        checks.into_iter().collect()
     }
 
     /// Adds something to review.
@@ -252,7 +284,9 @@ impl DoctorReport {
             id,
             owner: id.owner(),
             level,
+            urgency: id.urgency(level),
             scope,
+            is_unmade: false,
             thing,
             remedy: remedy.into(),
         });

@@ -23,7 +23,7 @@ pub(super) async fn check<D: ServiceDeskCatalog>(
         return;
     };
     let Some(webhooks) = answer else {
-        return report.cannot_tell(
+        return report.not_shown(
             CheckId::WebhookPresent,
             format!("{what}: this credential may not see webhooks"),
             format!("look under {MENU}"),
@@ -77,7 +77,7 @@ async fn events<D: ServiceDeskCatalog>(desk: &D, webhook: &WebhookInfo, report: 
         return;
     };
     let Some(bound) = answer else {
-        return report.cannot_tell(
+        return report.not_shown(
             CheckId::WebhookEvents,
             format!("{what}: this credential may not see them"),
             format!("look under {MENU} → the webhook → Events"),

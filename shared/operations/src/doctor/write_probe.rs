@@ -94,7 +94,7 @@ fn done<T>(
             None
         }
         Err(error) => {
-            let (reason, again) = unanswered(&error);
+            let (reason, again) = unanswered(&error, AGENT);
             report.cannot_tell(check, format!("{thing}: {reason}"), again);
             None
         }
@@ -159,7 +159,7 @@ impl<D: ServiceDesk + ServiceDeskCatalog> WriteProbe<'_, D> {
                 format!("{AGENT}: let it view such tickets"),
             ),
             Err(error) => {
-                let (reason, remedy) = unanswered(&error);
+                let (reason, remedy) = unanswered(&error, AGENT);
                 self.report
                     .cannot_tell(check, format!("{what}: {reason}"), remedy);
             }

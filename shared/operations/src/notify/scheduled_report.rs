@@ -6,6 +6,7 @@ use halogard_domain::Timestamp;
 use halogard_domain::budget::Limit;
 use halogard_domain::schedule::Cadence;
 use halogard_domain::time::SteadyTime;
+use halogard_domain::words::counted;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, ToSpan as _};
@@ -86,8 +87,7 @@ impl ScheduledReport {
 fn in_short(report: &HealthReport) -> String {
     match report.problems.len() {
         0 => "nothing needs a person".to_owned(),
-        1 => "1 problem".to_owned(),
-        count => format!("{count} problems"),
+        count => counted(count, "problem"),
     }
 }
 
@@ -128,8 +128,9 @@ fn paragraphs(report: &HealthReport) -> Vec<String> {
     {
         let count: u64 = verification.differences.values().sum();
         paragraphs.push(format!(
-            "Both sides were compared at {ended_at}: {} pairs, {count} differences without a known cause.",
-            verification.pairs
+            "Both sides were compared at {ended_at}: {}, {} without a known cause.",
+            counted(verification.pairs, "pair"),
+            counted(count, "difference")
         ));
     }
     let customers = &report.customers;

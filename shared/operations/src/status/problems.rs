@@ -14,6 +14,7 @@ use halogard_domain::runs::FAILURES_MAX;
 use halogard_domain::site_reports::{SiteChange, SiteReports};
 use halogard_domain::vendor::Vendor;
 use halogard_domain::verification::Verification;
+use halogard_domain::words::{agreeing, counted};
 use halogard_domain::{Policy, Timestamp};
 
 use super::pairs::PairsRead;
@@ -196,10 +197,12 @@ impl ProblemFacts {
             .map(|waiting| {
                 needs_person(
                     &format!("waiting:{}", waiting.cause.name()),
-                    match waiting.count {
-                        1 => format!("1 pair waits: {}", waiting.cause.words()),
-                        count => format!("{count} pairs wait: {}", waiting.cause.words()),
-                    },
+                    format!(
+                        "{} {}: {}",
+                        counted(waiting.count, "pair"),
+                        agreeing(waiting.count, "waits", "wait"),
+                        waiting.cause.words()
+                    ),
                     "`halogard status waiting` lists them, each with what to do",
                 )
             })
@@ -207,10 +210,7 @@ impl ProblemFacts {
         if self.dead_letters > 0 {
             problems.push(needs_person(
                 "dead_letters",
-                match self.dead_letters {
-                    1 => "1 dead letter".to_owned(),
-                    count => format!("{count} dead letters"),
-                },
+                counted(self.dead_letters, "dead letter"),
                 "`halogard dlq list` shows why",
             ));
         }
@@ -222,11 +222,9 @@ impl ProblemFacts {
             problems.push(needs_person(
                 "differences",
                 format!(
-                    "{} without a known cause{} (compared at {})",
-                    match last.tally.count() {
-                        1 => "1 pair differs".to_owned(),
-                        count => format!("{count} pairs differ"),
-                    },
+                    "{} {} without a known cause{} (compared at {})",
+                    counted(last.tally.count(), "pair"),
+                    agreeing(last.tally.count(), "differs", "differ"),
                     example.unwrap_or_default(),
                     Moment(last.ended_at)
                 ),
@@ -387,8 +385,9 @@ async fn findings(
             cause: "foreign_keys",
             needs_person: true,
             what: format!(
-                "{count} tickets carry the key of an alert whose ticket they are not, such as #{ticket} of alert \
-                 {alert}"
+                "{} {} the key of an alert of another ticket, such as #{ticket} of alert {alert}",
+                counted(count, "ticket"),
+                agreeing(count, "carries", "carry")
             ),
             remedy: "`halogard explain` with the alert shows its history; close the ticket that is not its own",
         });
