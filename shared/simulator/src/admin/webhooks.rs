@@ -23,97 +23,21 @@ struct WebhookBody {
     name: Option<String>,
     /// How deliveries authenticate.
     #[serde(default)]
-    auth: AuthBody,
+    auth: WebhookAuth,
     /// How much of the record a delivery carries.
     #[serde(default)]
-    payload: PayloadBody,
+    payload: PayloadSize,
     /// How events are batched, if they are.
     #[serde(default)]
-    batch: Option<BatchBody>,
-}
-
-/// How deliveries authenticate.
-#[derive(Debug, Default, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum AuthBody {
-    /// No authentication.
-    #[default]
-    None,
-    /// HTTP Basic.
-    Basic {
-        /// The user name.
-        username: String,
-        /// The password.
-        password: String,
-    },
-    /// An HMAC-SHA-256 signature of the body.
-    Hmac {
-        /// The header.
-        header: String,
-        /// The key.
-        secret: String,
-    },
-    /// A bearer token.
-    Bearer {
-        /// The token.
-        token: String,
-    },
-    /// A key in a custom header.
-    ApiKey {
-        /// The header.
-        header: String,
-        /// The key.
-        key: String,
-    },
-}
-
-/// How much of the record a delivery carries.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum PayloadBody {
-    /// The most important members.
-    #[default]
-    Small,
-    /// The whole ticket and action.
-    Full,
-    /// Ids and the name of the event.
-    EventOnly,
-}
-
-/// How events are batched.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BatchBody {
-    /// The batch is sent at once when it holds this many events.
-    events_max: u32,
-    /// The batch is sent this many seconds after its first event.
-    delay_seconds: u32,
-    /// Whether a batch holds events of one kind only.
-    #[serde(default)]
-    same_event_only: bool,
+    batch: Option<Batching>,
 }
 
 impl From<WebhookBody> for WebhookSpec {
     fn from(given: WebhookBody) -> Self {
-        let auth = match given.auth {
-            AuthBody::None => WebhookAuth::None,
-            AuthBody::Basic { username, password } => WebhookAuth::Basic { username, password },
-            AuthBody::Hmac { header, secret } => WebhookAuth::Hmac { header, secret },
-            AuthBody::Bearer { token } => WebhookAuth::Bearer { token },
-            AuthBody::ApiKey { header, key } => WebhookAuth::ApiKey { header, key },
-        };
-        let mut spec = Self::to(&given.url, auth);
+        let mut spec = Self::to(&given.url, given.auth);
         spec.name = given.name.unwrap_or(spec.name);
-        spec.payload = match given.payload {
-            PayloadBody::Small => PayloadSize::Small,
-            PayloadBody::Full => PayloadSize::Full,
-            PayloadBody::EventOnly => PayloadSize::EventOnly,
-        };
-        spec.batching = given.batch.map(|batch| Batching {
-            same_event_only: batch.same_event_only,
-            delay_seconds: batch.delay_seconds,
-            events_max: batch.events_max,
-        });
+        spec.payload = given.payload;
+        spec.batching = given.batch;
         spec
     }
 }

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
@@ -88,9 +89,11 @@ pub(super) fn event_words(event: i64, names: EventNames) -> String {
 /// How a delivery proves where it comes from.
 ///
 /// The vendor documents the numbers 0, 1 and 3; 4 (bearer) and 5 (header) are this simulator's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum WebhookAuth {
     /// Not at all.
+    #[default]
     None,
     /// HTTP Basic.
     Basic {
@@ -121,9 +124,11 @@ pub enum WebhookAuth {
 }
 
 /// How much of the ticket a delivery carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PayloadSize {
     /// The members that matter most.
+    #[default]
     Small,
     /// The whole ticket, and the action that brought the event about.
     Full,
@@ -132,9 +137,11 @@ pub enum PayloadSize {
 }
 
 /// Several events in one delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Batching {
     /// Whether only events of one kind share a delivery.
+    #[serde(default)]
     pub same_event_only: bool,
     /// Seconds the first event of a batch waits.
     pub delay_seconds: u32,
