@@ -47,6 +47,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::commands;
+use crate::commands::verify::RepairedAnswer;
 use crate::page::{TextPage, json};
 use crate::schemas;
 use filled::vendors::{ListedAlerts, Tickets};
@@ -231,7 +232,13 @@ async fn verify_looks_as_before() {
     let (store, _folder) = used_store().await;
     let (source, desk) = both_sides(&store).await;
     let answer = verify(&store, &source, &desk, NOW, false).await.unwrap();
-    looks("verify", &answer, commands::verify::write);
+    let answer = RepairedAnswer {
+        answer,
+        repair: None,
+    };
+    looks("verify", &answer, |it, page| {
+        commands::verify::write(&it.answer, page);
+    });
     let answer = duplicates(&store, &desk, NOW).await.unwrap();
     looks(
         "verify_duplicates",

@@ -20,7 +20,7 @@ use halogard_operations::resync::Queued;
 use halogard_operations::route::RouteAnswer;
 use halogard_operations::status::{StatusAnswer, WaitingAnswer};
 use halogard_operations::transfer::Transferred;
-use halogard_operations::verify::{DuplicatesAnswer, VerifyAnswer};
+use halogard_operations::verify::DuplicatesAnswer;
 use halogard_operations::webhooks::{DeliveryLine, WebhookAnswer};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -31,6 +31,7 @@ use crate::commands::connect::ConnectAnswer;
 use crate::commands::demo::summary::Summary;
 use crate::commands::doctor::DoctorAnswer;
 use crate::commands::map::MapAnswer;
+use crate::commands::verify::RepairedAnswer;
 use crate::commands::webhook::{self, BothLogs, UrlAnswer};
 use crate::failure::FailureAnswer;
 use crate::page::FORMAT_VERSION;
@@ -68,7 +69,7 @@ fn published() -> BTreeMap<&'static str, Value> {
         ("status", answer::<StatusAnswer>()),
         ("status-waiting", answer::<WaitingAnswer>()),
         ("support-bundle", answer::<SupportBundle>()),
-        ("verify", answer::<VerifyAnswer>()),
+        ("verify", answer::<RepairedAnswer>()),
         ("verify-duplicates", answer::<DuplicatesAnswer>()),
         ("webhook-install", answer::<WebhookAnswer>()),
         ("webhook-log", answer::<BothLogs>()),

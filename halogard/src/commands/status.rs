@@ -11,7 +11,7 @@ use halogard_domain::message::Notification;
 use halogard_domain::words::counted;
 use halogard_operations::lag::LagStatus;
 use halogard_operations::moment::Moment;
-use halogard_operations::pausing::PauseLine;
+use halogard_operations::pausing::{PauseLine, resume_command};
 use halogard_operations::status::{
     self, ChangeLine, StatusAnswer, StatusFinding, StatusQuestion, VendorStatus, Verdict,
     VerificationStatus, WaitingAnswer,
@@ -250,7 +250,7 @@ pub fn lag_row(lag: &LagStatus) -> Vec<Cell> {
 pub fn pause_row(pause: &PauseLine) -> Vec<Cell> {
     let from = pause.from.map(|from| format!("from {from} "));
     let until = pause.until.map_or_else(
-        || "until `halogard resume`".to_owned(),
+        || format!("until `{}`", resume_command(pause.scope)),
         |until| format!("until {until}"),
     );
     let until = format!("{}{until}", from.unwrap_or_default());

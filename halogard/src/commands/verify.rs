@@ -6,15 +6,17 @@ use std::sync::Arc;
 use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
+use halogard_domain::Timestamp;
 use halogard_domain::vendor::Vendor;
 use halogard_domain::words::{agreeing, counted};
 use halogard_operations::audit;
-use halogard_operations::resync::{self, PairFilter, ResyncKind};
+use halogard_operations::resync::{self, PairFilter, Queued, ResyncKind};
 use halogard_operations::verify::{
     self, DuplicateGroup, DuplicatesAnswer, Symbol, VerifiedPair, VerifyAnswer,
 };
 use halogard_runtime::SystemClock;
 use halogard_vendors::{CallDurations, CallObserver};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::confirm::{ChangeOptions, confirm, operator};
@@ -82,37 +84,70 @@ impl StoreCommand for CompareSides<'_> {
             counted(calls.take(Vendor::HaloPsa).len(), "request"),
             calls.take(Vendor::Liongard).len(),
         ));
-        page::print(&answer, options.store.json, write)?;
-        let repairable = answer.repairable();
-        if options.repair && !repairable.is_empty() {
-            let question = format!("Reconcile {} again?", counted(repairable.len(), "pair"));
-            if confirm(&options.change, &question)? {
-                let filter = PairFilter {
-                    alerts: repairable,
-                    ..PairFilter::default()
-                };
-                let plan = resync::plan(store, &filter, ResyncKind::Repair, now).await?;
-                let operator = operator(options.change.reason.as_ref());
-                let queued = resync::apply(store, &plan, &operator, now).await?;
-                let done = format!("{} queued", counted(queued.pairs, "pair"));
-                audit::record(
-                    store,
-                    &operator,
-                    "verify --repair",
-                    "differences",
-                    &done,
-                    now,
-                )
-                .await?;
-                output::remark(&done);
-            }
+        // A person sees what differs before the question.
+        if !options.store.json {
+            page::print(&answer, false, write)?;
         }
-        Ok(if answer.differences == 0 {
+        let repair = if options.repair {
+            repair(store, &answer, &options.change, now).await?
+        } else {
+            None
+        };
+        let differences = answer.differences;
+        if options.store.json {
+            output::result(&page::json(&RepairedAnswer { answer, repair })?);
+        }
+        Ok(if differences == 0 {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
         })
     }
+}
+
+/// The answer of `verify` as JSON, with what `--repair` queued.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RepairedAnswer {
+    /// What the comparison found.
+    #[serde(flatten)]
+    pub answer: VerifyAnswer,
+    /// What was queued; absent where nothing was to be repaired, or the operator declined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair: Option<Queued>,
+}
+
+/// Queues the pairs of `answer` that differ, if the operator agrees.
+async fn repair<S: Store>(
+    store: &S,
+    answer: &VerifyAnswer,
+    change: &ChangeOptions,
+    now: Timestamp,
+) -> anyhow::Result<Option<Queued>> {
+    let alerts = answer.repairable();
+    let question = format!("Reconcile {} again?", counted(alerts.len(), "pair"));
+    if alerts.is_empty() || !confirm(change, &question)? {
+        return Ok(None);
+    }
+    let filter = PairFilter {
+        alerts,
+        ..PairFilter::default()
+    };
+    let plan = resync::plan(store, &filter, ResyncKind::Repair, now).await?;
+    let operator = operator(change.reason.as_ref());
+    let queued = resync::apply(store, &plan, &operator, now).await?;
+    let done = format!("{} queued", counted(queued.pairs, "pair"));
+    audit::record(
+        store,
+        &operator,
+        "verify --repair",
+        "differences",
+        &done,
+        now,
+    )
+    .await?;
+    output::remark(&done);
+    Ok(Some(queued))
 }
 
 /// Puts the answer on a page.

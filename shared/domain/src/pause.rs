@@ -114,11 +114,16 @@ impl Pauses {
         has_room
     }
 
-    /// Ends the pauses of `scope`, windows to come included; whether there was one.
+    /// Ends the pause of `scope` that holds at `now`, and leaves the windows to come; where none holds, ends these.
+    /// Whether there was one.
     pub fn end(&mut self, scope: PauseScope, now: Timestamp) -> bool {
-        let had = self.not_over(now).any(|pause| pause.scope == scope);
-        self.pauses
-            .retain(|pause| pause.scope != scope && !pause.is_over(now));
+        let of_scope = |pause: &Pause| pause.scope == scope && !pause.is_over(now);
+        let had = self.pauses.iter().any(of_scope);
+        let any_holds = self.in_force(now).any(|pause| pause.scope == scope);
+        self.pauses.retain(|pause| {
+            let ends = of_scope(pause) && (!any_holds || pause.holds(now));
+            !ends && !pause.is_over(now)
+        });
         had
     }
 }
@@ -203,5 +208,27 @@ mod tests {
         // An end before it has begun cancels it.
         assert!(pauses.end(PauseScope::All, at(7)));
         assert_eq!(pauses, Pauses::default());
+    }
+
+    #[test]
+    fn the_end_of_a_pause_that_holds_leaves_the_windows_to_come() {
+        let window = |from, until| Pause {
+            from: Some(at(from)),
+            ..pause(PauseScope::All, Some(until))
+        };
+        for (holding, other_holds) in [
+            (pause(PauseScope::All, None), false),
+            (window(2, 8), false),
+            (pause(PauseScope::Vendor(Vendor::HaloPsa), None), true),
+        ] {
+            let mut pauses = Pauses::default();
+            assert!(pauses.add(holding, at(0)));
+            assert!(pauses.add(window(10, 20), at(0)));
+            assert!(pauses.end(PauseScope::All, at(5)));
+            assert_eq!(pauses.in_force(at(5)).count(), usize::from(other_holds));
+            let window_is_left = !other_holds;
+            let liongard_is_paused = pauses.of_vendor(Vendor::Liongard, at(15)).is_some();
+            assert_eq!(liongard_is_paused, window_is_left);
+        }
     }
 }

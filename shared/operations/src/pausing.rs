@@ -153,6 +153,17 @@ pub(crate) fn why_paused(pause: &Pause) -> String {
     )
 }
 
+/// The command that ends a pause of `scope`.
+#[must_use]
+pub fn resume_command(scope: PauseScope) -> String {
+    match scope {
+        PauseScope::All => "halogard resume".to_owned(),
+        PauseScope::Vendor(vendor) => format!("halogard resume --vendor {}", vendor.as_str()),
+        PauseScope::Customer(environment) => format!("halogard resume --customer {environment}"),
+        PauseScope::Alert(alert) => format!("halogard resume {alert}"),
+    }
+}
+
 /// What is paused, in words.
 #[must_use]
 pub fn in_words(scope: PauseScope) -> String {

@@ -21,7 +21,7 @@ use super::pairs::PairsRead;
 use super::{Activity, StatusFinding, StatusProblem, VendorStatus, Verdict, WaitingCount};
 use crate::inspect::InspectorFault;
 use crate::moment::Moment;
-use crate::pausing::{self, PauseLine};
+use crate::pausing::{self, PauseLine, resume_command};
 
 /// A worker polls every minute. After this time without a poll no worker runs.
 const POLL_AGE_MAX: Duration = Duration::from_secs(600);
@@ -155,7 +155,10 @@ impl ProblemFacts {
                     "{} is paused since {}, without an end",
                     pause.what, pause.since
                 ),
-                "`halogard resume` ends it; `halogard pause … --until` gives it an end",
+                &format!(
+                    "`{}` ends it; `halogard pause … --until` gives it an end",
+                    resume_command(pause.scope)
+                ),
             )
         })
     }
