@@ -221,7 +221,7 @@ fn the_delivery_of_a_test_is_a_new_one_that_is_over() {
         event: None,
         status,
         duration_ms: None,
-        error: None,
+        no_answer: None,
     };
     let before = [line("b", None), line("a", Some(202))];
     let cases: [(&[DeliveryLine], Option<&str>); 4] = [
