@@ -26,11 +26,15 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
+use crate::commands::backup::{BackedUp, Restored};
 use crate::commands::config::changes::{ChangeMade, ShownConfig};
+use crate::commands::config::{NewConfig, ValidConfig};
 use crate::commands::connect::ConnectAnswer;
 use crate::commands::demo::summary::Summary;
 use crate::commands::doctor::DoctorAnswer;
 use crate::commands::map::MapAnswer;
+use crate::commands::notify::StoredSecret;
+use crate::commands::rotate::RotateAnswer;
 use crate::commands::verify::RepairedAnswer;
 use crate::commands::webhook::{self, BothLogs, UrlAnswer};
 use crate::failure::FailureAnswer;
@@ -40,8 +44,11 @@ use crate::page::FORMAT_VERSION;
 fn published() -> BTreeMap<&'static str, Value> {
     [
         ("audit-list", answer::<AuditList>()),
+        ("backup", answer::<BackedUp>()),
         ("config-apply", answer::<ChangeMade>()),
+        ("config-check", answer::<ValidConfig<'static>>()),
         ("config-history", answer::<ConfigHistory>()),
+        ("config-init", answer::<NewConfig<'static>>()),
         ("config-plan", answer::<ConfigPlan>()),
         ("config-show", answer::<ShownConfig>()),
         ("config-test", answer::<SamplesAnswer>()),
@@ -57,6 +64,7 @@ fn published() -> BTreeMap<&'static str, Value> {
         ("inspect", answer::<InspectAnswer>()),
         ("link", answer::<LinkAnswer>()),
         ("map", answer::<MapAnswer>()),
+        ("notify-set", answer::<StoredSecret>()),
         ("notify-test", answer::<NotifyTestAnswer>()),
         ("pause", answer::<PauseList>()),
         ("report-health", answer::<HealthReport>()),
@@ -64,6 +72,8 @@ fn published() -> BTreeMap<&'static str, Value> {
         ("report-lag", answer::<LagReport>()),
         ("report-pairs", answer::<PairReport>()),
         ("resync", answer::<Queued>()),
+        ("restore", answer::<Restored>()),
+        ("rotate", answer::<RotateAnswer>()),
         ("route", answer::<RouteAnswer>()),
         ("serve-dry-run", answer::<DayOneAnswer>()),
         ("status", answer::<StatusAnswer>()),

@@ -49,7 +49,8 @@ pub struct RestoreOptions {
 
 /// The answer of `backup`.
 #[derive(Serialize)]
-struct BackedUp {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct BackedUp {
     /// The copy.
     file: PathBuf,
     /// The key that opens its secrets, where it was asked for.
@@ -58,7 +59,8 @@ struct BackedUp {
 
 /// The answer of `restore`.
 #[derive(Serialize)]
-struct Restored {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Restored {
     /// The data folder.
     folder: PathBuf,
     /// Where the former store is kept, if there was one.

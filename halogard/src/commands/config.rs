@@ -89,7 +89,8 @@ fn chosen(file: Option<&PathBuf>) -> PathBuf {
 
 /// The answer of `config init`.
 #[derive(Serialize)]
-struct NewConfig<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct NewConfig<'a> {
     /// The file.
     file: &'a Path,
     /// Who creates the tickets.
@@ -98,7 +99,8 @@ struct NewConfig<'a> {
 
 /// The answer of `config check`, of a valid file.
 #[derive(Serialize)]
-struct ValidConfig<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ValidConfig<'a> {
     /// The file.
     file: &'a Path,
     /// How many templates it has.

@@ -120,7 +120,8 @@ pub async fn run(command: &NotifyCommand) -> anyhow::Result<ExitCode> {
 
 /// The answer of `notify set`.
 #[derive(Serialize)]
-struct StoredSecret {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StoredSecret {
     /// Which secret, by its member.
     stored: &'static str,
 }

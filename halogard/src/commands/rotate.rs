@@ -115,7 +115,8 @@ struct RotateCommand<P> {
 
 /// The answer of `rotate`.
 #[derive(Serialize)]
-struct RotateAnswer {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RotateAnswer {
     /// Which credential.
     credential: &'static str,
     /// How far the rotation is.
@@ -126,6 +127,7 @@ struct RotateAnswer {
 
 /// How far a rotation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum RotateState {
     /// The new value is in use.
