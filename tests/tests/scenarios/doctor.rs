@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use halogard_app::ports::Clock as _;
 use halogard_domain::Policy;
@@ -16,7 +17,7 @@ use halogard_operations::doctor::{
     self, Credential, CredentialAge, DoctorReport, Extent, Finding, Level, OwnFacts, PublicAddress,
     Urgency,
 };
-use halogard_simulator::halopsa::Misconfigurations;
+use halogard_simulator::halopsa::{Misconfigurations, UntriagedWrites};
 use halogard_tests::setup::planted;
 use halogard_tests::{Scenario, Setup};
 
@@ -947,21 +948,41 @@ async fn doctor_names_each_of_more_than_sixty_misconfigurations_and_its_remedy()
 #[tokio::test]
 async fn the_write_probe_names_what_the_agent_may_not_do_and_closes_its_ticket() {
     type Change = fn(&mut Setup);
-    let cases: [(&str, Option<&str>, Change); 4] = [
-        ("nothing is wrong", None, |_| {}),
+    // What is wrong, the problem it is, and how many checks cannot tell.
+    let cases: [(&str, Option<&str>, usize, Change); 8] = [
+        ("nothing is wrong", None, 0, |_| {}),
         (
             "unassigned tickets are hidden",
             Some("halopsa.probe.unassigned"),
+            0,
             |s| odd(s).hides_unassigned = true,
         ),
         (
             "tickets of others are hidden",
             Some("halopsa.probe.others"),
+            0,
             |s| odd(s).hides_others = true,
         ),
+        ("both are hidden", None, 2, |s| {
+            odd(s).hides_unassigned = true;
+            odd(s).hides_others = true;
+        }),
+        ("lists show new tickets late", None, 2, |s| {
+            s.halo.list_lag = Duration::from_secs(120);
+        }),
+        ("lists show changes late", None, 1, |s| {
+            s.halo.read_lag = Duration::from_secs(45);
+        }),
+        ("an assignment takes effect late", None, 1, |s| {
+            s.halo.untriaged_writes = UntriagedWrites::Late {
+                for_the_first: Duration::from_secs(600),
+                by: Duration::from_secs(180),
+            };
+        }),
         (
             "the type may not be opened",
             Some("halopsa.probe.open"),
+            0,
             |s| {
                 s.halo.applications[0]
                     .scopes
@@ -969,8 +990,12 @@ async fn the_write_probe_names_what_the_agent_may_not_do_and_closes_its_ticket()
             },
         ),
     ];
-    for (what, check, change) in &cases {
+    for (what, check, unknown, change) in &cases {
         let (mut setup, policy) = healthy();
+        // A case says itself when something is late.
+        setup.halo.list_lag = Duration::ZERO;
+        setup.halo.read_lag = Duration::ZERO;
+        setup.halo.untriaged_writes = UntriagedWrites::Land;
         change(&mut setup);
         let bundle = Scenario::start(setup).await;
         let desk = &bundle.process().use_cases.desk;
@@ -981,6 +1006,9 @@ async fn the_write_probe_names_what_the_agent_may_not_do_and_closes_its_ticket()
         doctor::probe_writes(desk, template, client, now, &mut report).await;
         let problems: Vec<&str> = report.problems().map(|it| it.id.as_str()).collect();
         assert_eq!(problems, Vec::from_iter(*check), "{what}: {report:#?}");
+        let findings = report.findings.iter();
+        let cannot_tell = findings.filter(|it| it.level == Level::CannotTell);
+        assert_eq!(cannot_tell.count(), *unknown, "{what}: {report:#?}");
         let tickets = bundle.halo.tickets();
         let open = tickets.iter().filter(|it| it.status_id != 9).count();
         assert_eq!(open, 0, "{what}: {tickets:#?}");
@@ -992,7 +1020,7 @@ async fn the_write_probe_names_what_the_agent_may_not_do_and_closes_its_ticket()
             .iter()
             .filter(|it| it.id.as_str().starts_with("halopsa.probe.") && it.level == Level::Ok);
         let expected = match check {
-            None => 6,
+            None => 6 - unknown,
             Some("halopsa.probe.open") => 0,
             Some(_) => 5,
         };

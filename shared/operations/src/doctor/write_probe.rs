@@ -62,17 +62,20 @@ pub async fn probe_writes<D: ServiceDesk + ServiceDeskCatalog + NoticeTickets>(
         CheckId::ProbeOpen,
         format!("opened the test ticket #{id}, as {TITLE:?}"),
     );
+    let technician = technician(desk, template).await;
     let mut probe = WriteProbe {
         desk,
         template,
+        technician,
         id,
         report,
     };
     probe.note(reference).await;
-    probe
-        .is_listed(CheckId::ProbeUnassigned, "unassigned")
+    let unassigned = probe
+        .look_in_lists(CheckId::ProbeUnassigned, "unassigned", false)
         .await;
-    probe.assign().await;
+    let others = probe.assign().await;
+    probe.judge_lists([unassigned, others]);
     if probe.close().await {
         probe.change_after_closing().await;
         probe.close_again().await;
@@ -101,10 +104,43 @@ fn done<T>(
     }
 }
 
+/// Who gets tickets, or the first person who can work.
+async fn technician<D: ServiceDeskCatalog>(desk: &D, template: &Template) -> Option<TechnicianId> {
+    if let Some(named) = template.closing_technician {
+        return Some(named);
+    }
+    let all = desk.technicians().await.ok()?;
+    let mut people = all.iter().filter(|it| it.active && !it.is_api_only);
+    people.next().map(|it| it.id)
+}
+
+/// How lists showed the test ticket.
+struct ListedState {
+    /// The check it decides.
+    check: CheckId,
+    /// What the ticket was then, in words.
+    state: &'static str,
+    /// How it was there.
+    listing: Listing,
+}
+
+/// How a list shows a ticket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listing {
+    /// As it is.
+    Shown,
+    /// As it was before its last change.
+    Outdated,
+    /// Not at all.
+    Missing,
+}
+
 /// A test ticket.
 struct WriteProbe<'a, D> {
     desk: &'a D,
     template: &'a Template,
+    /// Whom it is given to, if anyone is known.
+    technician: Option<TechnicianId>,
     id: TicketId,
     report: &'a mut DoctorReport,
 }
@@ -141,71 +177,115 @@ impl<D: ServiceDesk + ServiceDeskCatalog> WriteProbe<'_, D> {
         }
     }
 
-    /// Whether a list shows the ticket: sweeps read lists.
-    async fn is_listed(&mut self, check: CheckId, state: &str) {
-        let listed = self.desk.listed(&[self.id].into()).await;
-        let what = format!(
-            "whether lists show the test ticket #{} while it is {state}",
-            self.id
-        );
-        match listed {
-            Ok(listed) if listed.iter().any(|it| it.id == self.id) => self.report.done(check),
-            Ok(_) => self.report.problem(
-                check,
-                format!(
-                    "lists do not show the test ticket #{} while it is {state}, so sweeps miss changes",
-                    self.id
-                ),
-                format!("{AGENT}: let it view such tickets"),
-            ),
+    /// How a list shows the ticket, which is `assigned` or not: sweeps read lists. `None` where that cannot be known,
+    /// which is reported.
+    async fn look_in_lists(
+        &mut self,
+        check: CheckId,
+        state: &'static str,
+        assigned: bool,
+    ) -> Option<ListedState> {
+        match self.desk.listed(&[self.id].into()).await {
+            Ok(listed) => {
+                let row = listed.iter().find(|it| it.id == self.id);
+                let listing = row.map_or(Listing::Missing, |row| {
+                    match row.ticket.as_ref().and_then(|it| it.assigned) {
+                        Some(shown) if shown != assigned => Listing::Outdated,
+                        _ => Listing::Shown,
+                    }
+                });
+                Some(ListedState {
+                    check,
+                    state,
+                    listing,
+                })
+            }
             Err(error) => {
                 let (reason, remedy) = unanswered(&error, AGENT);
-                self.report
-                    .cannot_tell(check, format!("{what}: {reason}"), remedy);
+                let thing = format!("{}: {reason}", self.in_question(state));
+                self.report.cannot_tell(check, thing, remedy);
+                None
             }
         }
     }
 
+    /// Reports what lists showed. A ticket that no list shows may be hidden, or lists show new tickets late; one that
+    /// is shown in another state is hidden, unless lists show changes late.
+    fn judge_lists(&mut self, looks: [Option<ListedState>; 2]) {
+        let mut seen = looks.iter().flatten();
+        let is_known_to_lists = seen.any(|it| it.listing == Listing::Shown);
+        for look in looks.into_iter().flatten() {
+            let (check, state) = (look.check, look.state);
+            match look.listing {
+                Listing::Shown => self.report.done(check),
+                Listing::Missing if is_known_to_lists => {
+                    let thing = format!(
+                        "lists do not show the test ticket #{} while it is {state}, so sweeps miss changes",
+                        self.id
+                    );
+                    let remedy = format!("{AGENT}: let it view such tickets");
+                    self.report.problem(check, thing, remedy);
+                }
+                Listing::Missing | Listing::Outdated => {
+                    let thing = format!(
+                        "{}: lists may show new tickets and changes minutes late",
+                        self.in_question(state)
+                    );
+                    let remedy = format!(
+                        "{AGENT}: see that it can view unassigned tickets and those of others"
+                    );
+                    self.report.cannot_tell(check, thing, remedy);
+                }
+            }
+        }
+    }
+
+    /// What lists are asked.
+    fn in_question(&self, state: &str) -> String {
+        format!(
+            "whether lists show the test ticket #{} while it is {state}",
+            self.id
+        )
+    }
+
     /// Gives the ticket to a person, and looks for it in a list.
-    async fn assign(&mut self) {
+    async fn assign(&mut self) -> Option<ListedState> {
         let check = CheckId::ProbeOthers;
-        let Some(technician) = self.technician().await else {
-            return self.report.cannot_tell(
+        let Some(technician) = self.technician else {
+            self.report.cannot_tell(
                 check,
                 "whether lists show tickets of other agents: no agent is known to give the test ticket to".to_owned(),
                 "add closing_technician = <agent id> to the template",
             );
+            return None;
         };
         let change = |change: &mut TicketChange| change.technician = Some(technician);
         let what = format!(
             "the test ticket #{} cannot be given to agent {technician}",
             self.id
         );
-        if self.change(check, &what, change).await.is_some() {
-            self.is_listed(check, "another agent's").await;
-        }
+        self.change(check, &what, change).await?;
+        self.look_in_lists(check, "another agent's", true).await
     }
 
-    /// Who gets tickets, or the first person who can work.
-    async fn technician(&self) -> Option<TechnicianId> {
-        if let Some(named) = self.template.closing_technician {
-            return Some(named);
-        }
-        let all = self.desk.technicians().await.ok()?;
-        let mut people = all.iter().filter(|it| it.active && !it.is_api_only);
-        people.next().map(|it| it.id)
-    }
-
-    /// Closes the ticket; whether it is closed then.
+    /// Closes the ticket; whether it is closed then. HaloPSA may close assigned tickets only, and an assignment may take
+    /// effect late, so a ticket that does not show it yet is assigned once more.
     async fn close(&mut self) -> bool {
         let closed = self.template.statuses.closed;
+        let technician = self.technician;
         let change = |change: &mut TicketChange| {
             change.status = Some(closed);
             change.closure_note = Some("The test is over.".to_owned());
+            change.technician = technician.filter(|_| change.premise.assigned != Some(true));
         };
-        let what = format!("the test ticket #{} cannot be closed", self.id);
-        let ticket = self.change(CheckId::ProbeClose, &what, change).await;
-        let is_closed = ticket.is_some_and(|it| self.template.statuses.is_closed(it.status));
+        let what = format!(
+            "the test ticket #{} cannot be closed; close it by hand",
+            self.id
+        );
+        let Some(ticket) = self.change(CheckId::ProbeClose, &what, change).await else {
+            return false;
+        };
+        let is_closed = self.template.statuses.is_closed(ticket.status);
         if is_closed {
             self.report.done(CheckId::ProbeClose);
         } else {
