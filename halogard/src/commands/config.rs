@@ -16,6 +16,7 @@ use halogard_runtime::settings::SettingValues;
 use serde::Serialize;
 
 use crate::cli::ModeName;
+use crate::failure::{FailureKind, Refused};
 use crate::output;
 use crate::page::{self, Cell, Mood};
 use crate::written_file::{self, Readers};
@@ -153,7 +154,24 @@ pub fn rewrite(
     let source = path.display().to_string();
     halogard_config::parse(&source, &after)
         .context("the file was not changed, because the change would make it invalid")?;
-    replace(&path, &after).with_context(|| format!("{source} cannot be written"))
+    replace(&path, &after).map_err(|error| not_replaced(&source, &error).into())
+}
+
+/// Why the config file `source` was not replaced, and what to do: where the program runs as a service its user may not
+/// write to the file.
+fn not_replaced(source: &str, error: &std::io::Error) -> Refused {
+    let remedy = match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "run the command as a user who may write to it; or put in by hand what `halogard map` without --write prints, \
+             or what `halogard config plan` shows"
+        }
+        _ => "make room, or mend the disk, and run the command again",
+    };
+    Refused::new(
+        FailureKind::InvalidFile,
+        format!("{source} cannot be written: {error}"),
+        remedy,
+    )
 }
 
 /// Writes the file at `path` anew, with its permissions.
@@ -186,4 +204,24 @@ fn check(path: &Path, json: bool) -> anyhow::Result<()> {
         );
         page.line(Cell::new(line, Mood::Good));
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_that_may_not_be_written_names_the_way_without() {
+        let said = |kind: ErrorKind| not_replaced("halogard.toml", &kind.into()).to_string();
+        for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
+            let said = said(kind);
+            assert!(
+                said.starts_with("halogard.toml cannot be written"),
+                "{said}"
+            );
+            assert!(said.contains("`halogard map` without --write"), "{said}");
+        }
+        let full = said(ErrorKind::StorageFull);
+        assert!(!full.contains("halogard map"), "{full}");
+    }
 }
