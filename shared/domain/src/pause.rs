@@ -227,8 +227,8 @@ mod tests {
             assert!(pauses.end(PauseScope::All, at(5)));
             assert_eq!(pauses.in_force(at(5)).count(), usize::from(other_holds));
             let window_is_left = !other_holds;
-            let liongard_is_paused = pauses.of_vendor(Vendor::Liongard, at(15)).is_some();
-            assert_eq!(liongard_is_paused, window_is_left);
+            let is_paused_later = pauses.of_vendor(Vendor::Liongard, at(15)).is_some();
+            assert_eq!(is_paused_later, window_is_left);
         }
     }
 }
