@@ -720,7 +720,7 @@ fn every_command_fails_in_one_form_with_json() {
         let ended = bench.operate(&format!("{command} --json"));
         let error = error_of(&ended);
         assert_eq!(error["kind"], kind, "{command}: {error}");
-        // What cannot be told is no 1 for a monitor.
+        // An answer that is not known is no 1 for a monitor.
         let expected = if kind == "usage" || command == "status" {
             2
         } else {

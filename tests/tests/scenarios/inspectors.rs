@@ -377,15 +377,15 @@ async fn the_story_of_a_closed_ticket_goes_on_to_the_inspections_and_liongards_o
     let store = bundle.process().store.clone();
     let answer = explain(&store, &Subject::Alert(id), bundle.time.now()).await;
     let story = answer.unwrap().stories.remove(0);
-    let told: Vec<&str> = story.events.iter().map(|it| it.event.as_str()).collect();
-    let place = |event| told.iter().position(|it| *it == event);
+    let events: Vec<&str> = story.events.iter().map(|it| it.event.as_str()).collect();
+    let place = |event| events.iter().position(|it| *it == event);
     // Times of the vendors' clocks order nothing to the millisecond.
     for event in ["raised", "ticket_closed", "alert_closed"] {
-        assert!(place(event).is_some(), "{event}: {told:?}");
+        assert!(place(event).is_some(), "{event}: {events:?}");
     }
     let ours = ["opened", "inspection_requested", "inspection_ended"].map(place);
-    assert!(ours.iter().all(Option::is_some), "{told:?}");
-    assert!(ours.is_sorted(), "{told:?}");
-    let ends = told.iter().filter(|it| **it == "inspection_ended");
-    assert_eq!(ends.count(), 2, "{told:?}");
+    assert!(ours.iter().all(Option::is_some), "{events:?}");
+    assert!(ours.is_sorted(), "{events:?}");
+    let ends = events.iter().filter(|it| **it == "inspection_ended");
+    assert_eq!(ends.count(), 2, "{events:?}");
 }

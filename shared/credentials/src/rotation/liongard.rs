@@ -387,9 +387,9 @@ fn expires_soon(name: &str, days: i64) -> Notice {
         kind: NoticeKind::ExpiresSoon,
         secret: name.to_owned(),
         text: format!(
-            "Liongard's access key in secret {name} expires in {}, and its rotation did not replace it. Check the last rotation of this secret; rotate it now, or create a key in \
-             Liongard under your profile → Account Settings → Access Tokens and store it as the \
-             pending value.",
+            "Liongard's access key in secret {name} expires in {}, and its rotation did not replace it. \
+             Check the last rotation of this secret; rotate it now, or create a key in Liongard under your \
+             profile → Account Settings → Access Tokens and store it as the pending value.",
             counted(days, "day")
         ),
     }
