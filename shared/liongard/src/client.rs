@@ -17,6 +17,7 @@ use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use halogard_credentials::{CredentialSource, StaticCredential, TRIES_MAX};
+use halogard_domain::FailureClass;
 use halogard_http::{BodyStream, Transport};
 use halogard_wire::{body, replace_broken_characters, retry_after};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
@@ -168,22 +169,35 @@ impl<T: Transport> Client<T> {
             if answer.status().is_success() {
                 self.endings.learn(call.route, ending);
             } else if answer.status() == StatusCode::NOT_FOUND {
-                let other = self.answer_to(call, reading, key, ending.other());
-                if let Ok(other) = other.await
-                    && other.status().is_success()
-                {
-                    self.endings.learn(call.route, ending.other());
-                    tracing::info!(
-                        route = call.route.template,
-                        has_slash = ending.other() == PathEnding::Slash,
-                        "Liongard finds this address only in one form, with a slash at its end or without; it is \
-                         used so from now on"
-                    );
-                    return body_of_success(call, other, key).await;
+                match Box::pin(self.in_form(call, reading, key, ending.other())).await {
+                    Ok(body) => return Ok(body),
+                    Err(error) if leaves_open(&error) => return Err(error),
+                    Err(_) => {}
                 }
             }
         }
         body_of_success(call, answer, key).await
+    }
+
+    /// The body of a success of a call whose address ends as `ending`, the other form of which is not found. The
+    /// address is used so from then on.
+    async fn in_form(
+        &self,
+        call: &LiongardRequest,
+        reading: Reading,
+        key: &AccessKey,
+        ending: PathEnding,
+    ) -> Result<BodyStream, Error> {
+        let answer = self.answer_to(call, reading, key, ending).await?;
+        let body = body_of_success(call, answer, key).await?;
+        self.endings.learn(call.route, ending);
+        tracing::info!(
+            route = call.route.template,
+            has_slash = ending == PathEnding::Slash,
+            "Liongard finds this address only in one form, with a slash at its end or without; it is used so from \
+             now on"
+        );
+        Ok(body)
     }
 
     /// Sends a call with `key`, follows one redirect, and brings the answer.
@@ -237,6 +251,16 @@ impl<T: Transport> Client<T> {
             "Liongard request"
         );
         outcome.map_err(|source| call.unanswered(source))
+    }
+}
+
+/// Whether `error`, the answer to an address in its other form, leaves open what is there: nothing refused it for
+/// good, or only the key was.
+fn leaves_open(error: &Error) -> bool {
+    match error {
+        Error::Status { .. } => error.class() != FailureClass::Permanent,
+        Error::Redirected { .. } => false,
+        _ => true,
     }
 }
 

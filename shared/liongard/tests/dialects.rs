@@ -11,10 +11,11 @@ mod support;
 
 use bytes::Bytes;
 use halogard_app::ports::{AlertSource, Clock, Inspectors, RunProgress};
-use halogard_domain::Timestamp;
 use halogard_domain::alert::AlertState;
 use halogard_domain::ids::{AlertId, LaunchpointId, RunId};
 use halogard_domain::runs::RunMark;
+use halogard_domain::{FailureClass, Timestamp};
+use halogard_http::TransportError;
 use halogard_liongard::wire::KeyLifetime;
 use halogard_liongard::{BodyProblem, Error};
 use secrecy::ExposeSecret as _;
@@ -164,6 +165,44 @@ async fn an_alert_that_is_found_under_neither_address_is_unknown() {
     harness.client.task(ALERT).await.unwrap().unwrap();
     assert_eq!(harness.client.task(AlertId::new(9)).await.unwrap(), None);
     assert_eq!(harness.sent().len(), 2);
+}
+
+#[tokio::test]
+async fn an_alert_is_not_unknown_where_its_other_address_was_not_answered() {
+    let table = [
+        (
+            answer(502, "<html>Bad gateway</html>"),
+            FailureClass::Transient,
+        ),
+        (answer(500, "{}"), FailureClass::Transient),
+        (
+            answer(429, "{}"),
+            FailureClass::Throttled { retry_after: None },
+        ),
+        (
+            Err(TransportError::NoAnswer {
+                reason: "closed".into(),
+            }),
+            FailureClass::Transient,
+        ),
+        (answer(401, "{}"), FailureClass::Permanent),
+    ];
+    for (other, class) in table {
+        let case = format!("{other:?}");
+        let alert = whole_alert().to_string();
+        let harness = Harness::scripted([not_found(), other, not_found(), answer(200, &alert)]);
+        let error = harness.client.task(ALERT).await.unwrap_err();
+        assert_eq!(error.class(), class, "{case}");
+        // Nothing was learnt from it.
+        let row = harness.client.task(ALERT).await.unwrap();
+        assert_eq!(row.unwrap().id, ALERT, "{case}");
+        harness.assert_script_used_up();
+    }
+    for other in [answer(400, "{}"), answer(403, "{}"), answer(405, "{}")] {
+        let case = format!("{other:?}");
+        let harness = Harness::scripted([not_found(), other]);
+        assert_eq!(harness.client.task(ALERT).await.unwrap(), None, "{case}");
+    }
 }
 
 #[tokio::test]
