@@ -86,10 +86,12 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     fn author(&self, row: &ActionRow, ours: &OwnMarks) -> NoteAuthor {
         /// HaloPSA itself: a rule, an automation.
         const SYSTEM: i64 = 0;
+        /// A customer's contact, who is no agent, whatever agent the entry was filed under.
+        const CONTACT: i64 = 2;
         let agent = row.actionby_agent_id.or(row.who_agentid);
         let acting_as = ours
             .acting_as
-            .filter(|acting_as| agent == Some(acting_as.id));
+            .filter(|acting_as| agent == Some(acting_as.id) && row.who_type != Some(CONTACT));
         if let Some(name) = named_application(row) {
             let is_ours = name.eq_ignore_ascii_case(&self.application)
                 || self.client.is_our_application(name)

@@ -88,6 +88,15 @@ async fn the_author_of_a_note_is_we_a_machine_or_may_be_a_person() {
         ),
         (json!({"who_type": 1, "who": "System"}), Person),
         (json!({"who_type": 2, "who": ""}), Person),
+        // A customer's contact, whatever agent the entry was filed under.
+        (
+            json!({"who_type": 2, "who": "A Customer", "who_agentid": 40}),
+            Person,
+        ),
+        (
+            json!({"who_type": 2, "actionby_application_id": zero, "actionby_agent_id": 40}),
+            Person,
+        ),
         // A tenant that names no applications.
         (
             json!({"actionby_application_id": zero, "who_agentid": 40}),
@@ -158,7 +167,9 @@ async fn our_own_name_is_learnt_from_the_entry_that_opened_the_ticket() {
     let shared = json!({"id": 40});
     let for_api = json!({"id": 40, "isapiagent": true});
     let ours = action(1, "Halogard Sync", 40);
-    let rows: [(&Value, [Value; 2], [NoteAuthor; 2]); 7] = [
+    let mut by_a_contact = action(2, "Customer Portal", 40);
+    by_a_contact["who_type"] = json!(2);
+    let rows: [(&Value, [Value; 2], [NoteAuthor; 2]); 8] = [
         (
             &shared,
             [ours.clone(), action(2, "halogard sync", 40)],
@@ -180,6 +191,12 @@ async fn our_own_name_is_learnt_from_the_entry_that_opened_the_ticket() {
             &for_api,
             [ours.clone(), action(2, "Other", 40)],
             [Halogard, Automation],
+        ),
+        // A customer who answers by means of another integration under our agent.
+        (
+            &for_api,
+            [ours.clone(), by_a_contact],
+            [Halogard, application("Customer Portal")],
         ),
         // A person as our agent at the screen, and one where the tenant names none.
         (
