@@ -235,7 +235,7 @@ impl<E: Env> Reconciler<E> {
                     outcome = InspectionOutcome::NotListed.as_str(),
                     "Liongard does not list the inspector run that was started"
                 );
-                runs.note_end(Some("Liongard does not list it".to_owned()), now);
+                runs.note_not_started("Liongard does not list it".to_owned(), now);
                 (runs.fail(), false)
             }
             RunProgress::InProgress if age > RUN_TIMEOUT => {
