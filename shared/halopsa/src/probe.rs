@@ -26,7 +26,7 @@ pub fn uncertain_facts() -> impl Iterator<Item = FactOutline> {
 
 impl<T: Transport, B: RequestBudget, C: Clock> DialectProbe for HaloServiceDesk<T, B, C> {
     async fn probe(&self) -> ProbeFindings {
-        let seen = DeskAnswers::read(self.client(), self.application()).await;
+        let seen = Box::pin(DeskAnswers::read(self.client(), self.application())).await;
         let teams = self.client().teams().await.unwrap_or_default();
         let teams = teams.iter().filter_map(TeamRow::numbered);
         ProbeFindings {

@@ -31,6 +31,7 @@ use halogard_wire::UnreadableRow;
 use tokio::sync::OnceCell;
 
 use self::authors::ActingAgent;
+pub(crate) use self::recovery::TEXT_OF_NO_TICKET;
 use self::shortfalls::Shortfalls;
 use self::teams::TeamNumbers;
 use crate::client::{Client, TicketDetail, TicketQuery};

@@ -173,9 +173,11 @@ enum Loss {
 /// A ticket is opened and edited, the store is lost, and no second one may come.
 async fn lose_an_edited_ticket(edit: Edit, loss: Loss, lag: u64) {
     let setup = Setup::managed();
+    let searches_details =
+        setup.halo.searches_details && !matches!(loss, Loss::DeletedWithoutSearch);
     let mut bundle = Scenario::start(Setup {
         halo: SimHaloSettings {
-            searches_details: !matches!(loss, Loss::DeletedWithoutSearch),
+            searches_details,
             list_lag: Duration::from_secs(lag),
             ..setup.halo
         },

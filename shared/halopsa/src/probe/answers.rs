@@ -8,9 +8,13 @@ use serde_json::Value;
 
 use crate::client::{Client, JsonAnswer};
 use crate::route::{self, HaloRoute};
+use crate::service_desk::TEXT_OF_NO_TICKET;
 
 /// A ticket number that no tenant has reached.
 const NO_TICKET: u64 = 2_147_483_646;
+
+/// A time before every change.
+const LONG_AGO: &str = "1990-01-01T00:00:00.000Z";
 
 /// A time when no ticket has been opened or changed yet.
 const FAR_AHEAD: &str = "2199-01-01T00:00:00.000Z";
@@ -65,6 +69,10 @@ pub(super) struct DeskAnswers {
     pub(super) opened_in_the_future: JsonAnswer,
     /// Changed at a time to come.
     pub(super) changed_in_the_future: JsonAnswer,
+    /// Changed before anything was.
+    pub(super) changed_long_ago: JsonAnswer,
+    /// With a text in the description that no ticket has.
+    pub(super) search_details: JsonAnswer,
     /// Changed half an hour after the newest change that the first page shows; and that time.
     pub(super) changed_later: (JsonAnswer, Option<Timestamp>),
     /// A part of the title of the open sample.
@@ -141,6 +149,10 @@ impl DeskAnswers {
         seen.opened_in_the_future = list(1, &dates).await;
         let changed = |from: String| [("lastupdatefromdate", from)];
         seen.changed_in_the_future = list(1, &changed(FAR_AHEAD.to_owned())).await;
+        let before = [("lastupdatetodate", LONG_AGO.to_owned())];
+        seen.changed_long_ago = list(1, &before).await;
+        let text = [("search_details", TEXT_OF_NO_TICKET.to_owned())];
+        seen.search_details = list(1, &text).await;
         if let Some(from) = seen.newest_change().map(later) {
             let text = client.time_text(from);
             seen.changed_later = (list(PAGE, &changed(text)).await, Some(from));

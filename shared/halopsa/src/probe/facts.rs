@@ -72,6 +72,12 @@ pub(super) const FACTS: &[Fact] = &[
         "there must be a ticket",
     ),
     read(
+        "whether `lastupdatetodate` filters",
+        "the OpenAPI file only",
+        readings::update_until,
+        "there must be a ticket",
+    ),
+    read(
         "how `search_summary` compares",
         "not documented",
         readings::search,
@@ -82,6 +88,12 @@ pub(super) const FACTS: &[Fact] = &[
         "not documented",
         readings::search_closed,
         "a closed ticket with five letters or digits in a row in its title shows it",
+    ),
+    read(
+        "whether `search_details` searches descriptions",
+        "the OpenAPI file only",
+        readings::search_details,
+        "there must be a ticket",
     ),
     not_read(
         "whether writes to a ticket that has not been triaged take effect",
@@ -313,6 +325,21 @@ pub(super) const FACTS: &[Fact] = &[
         "whether a failed delivery is repeated",
         "the guide knows no retry",
         A_DELIVERY,
+    ),
+    not_read(
+        "whether changes over the API lead to events",
+        "nothing is published",
+        A_DELIVERY,
+    ),
+    not_read(
+        "what a write to a webhook leaves as it was",
+        "no public client changes a webhook over the API",
+        A_WRITE,
+    ),
+    not_read(
+        "whether the list of webhooks shows addresses",
+        "not documented",
+        "webhooks take a scope that the daily work does not have",
     ),
     read(
         "whether unknown parameters are passed over",

@@ -86,15 +86,36 @@ pub(super) fn plain_list(seen: &DeskAnswers) -> Option<NamedReading> {
 }
 
 pub(super) fn date_search(seen: &DeskAnswers) -> Option<NamedReading> {
+    let ignored = ("datesearch-ignored", "`dateoccured` is passed over");
+    let found = &seen.opened_in_the_future;
+    heeds(seen, found, ignored, "`dateoccured` is understood")
+}
+
+/// What finding nothing with a filter that no ticket matches says of it.
+fn heeds(
+    seen: &DeskAnswers,
+    found: &JsonAnswer,
+    ignored: NamedReading,
+    heeded: &'static str,
+) -> Option<NamedReading> {
     if seen.newest.numbers()?.is_empty() {
         return None;
     }
-    let found = seen.opened_in_the_future.numbers()?;
-    Some(if found.is_empty() {
-        (REFERENCE, "`dateoccured` is understood")
+    Some(if found.numbers()?.is_empty() {
+        (REFERENCE, heeded)
     } else {
-        ("datesearch-ignored", "`dateoccured` is passed over")
+        ignored
     })
+}
+
+pub(super) fn update_until(seen: &DeskAnswers) -> Option<NamedReading> {
+    let ignored = ("update-until-ignored", "it is passed over");
+    heeds(seen, &seen.changed_long_ago, ignored, "it does")
+}
+
+pub(super) fn search_details(seen: &DeskAnswers) -> Option<NamedReading> {
+    let ignored = ("details-search-ignored", "it is passed over");
+    heeds(seen, &seen.search_details, ignored, "it does")
 }
 
 pub(super) fn search(seen: &DeskAnswers) -> Option<NamedReading> {

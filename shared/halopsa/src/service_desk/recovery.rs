@@ -12,7 +12,7 @@ use crate::wire::TicketRow;
 
 /// A text that no ticket has. HaloPSA ignores parameters that it does not know: a search for this text that
 /// finds something is none.
-const TEXT_OF_NO_TICKET: &str = "halogard-9f41c7d2e60b-is-in-no-ticket";
+pub(crate) const TEXT_OF_NO_TICKET: &str = "halogard-9f41c7d2e60b-is-in-no-ticket";
 
 impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     /// The tickets whose description holds `text`; `None` where HaloPSA does not search descriptions.

@@ -56,6 +56,13 @@ pub(super) const SWITCHES: &[Switch] = &[
         change: Change::Halo(|it| it.date_search = DateSearchSpelling::Corrected),
     },
     Switch {
+        name: "update-until-ignored",
+        fact: "whether `lastupdatetodate` filters",
+        description: "It does not: a list between two times goes on to the newest change.",
+        source: "in the OpenAPI file; no public client was seen to send it",
+        change: Change::Halo(|it| it.filters_update_until = false),
+    },
+    Switch {
         name: "like-search",
         fact: "how `search_summary` compares",
         description: "As SQL Server's `LIKE`: `[LG-7586]` is a class of characters, and an open bracket matches nothing.",
@@ -68,6 +75,13 @@ pub(super) const SWITCHES: &[Switch] = &[
         description: "It finds open tickets only, whatever else is asked for.",
         source: "not documented",
         change: Change::Halo(|it| it.search_finds_closed = false),
+    },
+    Switch {
+        name: "details-search-ignored",
+        fact: "whether `search_details` searches descriptions",
+        description: "It does not: the list is the same without it.",
+        source: "in the OpenAPI file; no public client was seen to send it",
+        change: Change::Halo(|it| it.searches_details = false),
     },
     Switch {
         name: "untriaged-dropped",

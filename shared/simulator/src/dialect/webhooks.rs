@@ -82,4 +82,25 @@ pub(super) const SWITCHES: &[Switch] = &[
         source: "the guide knows no retry; a setting of some versions names attempts",
         change: Change::Halo(|it| it.delivery_behaviour.retries = 2),
     },
+    Switch {
+        name: "webhook-not-for-api",
+        fact: "whether changes over the API lead to events",
+        description: "They do not: events tell of what people and rules do.",
+        source: "nothing is published",
+        change: Change::Halo(|it| it.webhook_forms.tells_of_api_writes = false),
+    },
+    Switch {
+        name: "webhook-write-replaces",
+        fact: "what a write to a webhook leaves as it was",
+        description: "Nothing: members that it leaves out get their defaults, and the secret is emptied.",
+        source: "no public client changes a webhook over the API; one deletes it and creates another",
+        change: Change::Halo(|it| it.webhook_forms.writes_replace = true),
+    },
+    Switch {
+        name: "webhook-list-without-addresses",
+        fact: "whether the list of webhooks shows addresses",
+        description: "It does not; a single webhook does.",
+        source: "the parameters of the list are known, its columns are not",
+        change: Change::Halo(|it| it.webhook_forms.list_shows_addresses = false),
+    },
 ];

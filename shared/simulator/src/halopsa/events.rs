@@ -49,6 +49,9 @@ impl HaloState {
         author: &Author,
         now: i64,
     ) {
+        if author.application.is_some() && !self.settings.webhook_forms.tells_of_api_writes {
+            return;
+        }
         self.emit(&ChangeEvent {
             event,
             object_id: ticket_id,

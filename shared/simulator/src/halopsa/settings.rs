@@ -183,6 +183,12 @@ pub struct WebhookForms {
     pub batching: Option<Batching>,
     /// The words of events.
     pub event_names: EventNames,
+    /// Whether a write to a webhook empties the members that it leaves out, the secret included.
+    pub writes_replace: bool,
+    /// Whether the list of webhooks shows their addresses; where not, only the single webhook does.
+    pub list_shows_addresses: bool,
+    /// Whether changes over the API lead to events as those of people do.
+    pub tells_of_api_writes: bool,
 }
 
 impl Default for WebhookForms {
@@ -196,6 +202,9 @@ impl Default for WebhookForms {
             payload: None,
             batching: None,
             event_names: EventNames::Guide,
+            writes_replace: false,
+            list_shows_addresses: true,
+            tells_of_api_writes: true,
         }
     }
 }
@@ -346,6 +355,8 @@ pub struct SimHaloSettings {
     pub deleted_lists: DeletedLists,
     /// Which spelling of `datesearch` is known.
     pub date_search: DateSearchSpelling,
+    /// Whether `lastupdatetodate` filters; a parameter that HaloPSA does not know is ignored.
+    pub filters_update_until: bool,
     /// Whether `orderdesc=1` means what `orderdesc=true` means.
     pub one_is_true: bool,
     /// The order of a list when none is asked for.
@@ -439,6 +450,7 @@ impl Default for SimHaloSettings {
             include_closed: IncludeClosed::Flag,
             deleted_lists: DeletedLists::Only,
             date_search: DateSearchSpelling::Any,
+            filters_update_until: true,
             one_is_true: true,
             unasked_order: UnaskedOrder::NewestFirst,
             unseen_rows: 0,

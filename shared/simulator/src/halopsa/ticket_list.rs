@@ -130,7 +130,7 @@ impl HaloState {
             && relations_are_wanted(ticket, query)
             && self.title_is_wanted(ticket, query)
             && self.text_is_wanted(ticket, query)
-            && time_is_wanted(ticket, query, self.settings.date_search)
+            && time_is_wanted(ticket, query, &self.settings)
     }
 
     /// The search in titles.
@@ -273,11 +273,11 @@ fn relations_are_wanted(ticket: &SimTicket, query: &Query) -> bool {
 }
 
 /// Last update, and either date of the life of a ticket.
-fn time_is_wanted(ticket: &SimTicket, query: &Query, spelling: DateSearchSpelling) -> bool {
+fn time_is_wanted(ticket: &SimTicket, query: &Query, settings: &SimHaloSettings) -> bool {
     let bound = |name: &str| query.text(name).and_then(wire_time::parse);
     let asked = query.text("datesearch").map(str::to_lowercase);
     let asked = asked.filter(|asked| {
-        spelling == DateSearchSpelling::Any
+        settings.date_search == DateSearchSpelling::Any
             || ["dateoccurred", "datecleared", "dateclosed"].contains(&asked.as_str())
     });
     let dated = match asked.as_deref() {
@@ -290,9 +290,10 @@ fn time_is_wanted(ticket: &SimTicket, query: &Query, spelling: DateSearchSpellin
             && bound("enddate").is_none_or(|to| at <= to)
     });
     let date_fits = asked.is_none() || within;
+    let until = bound("lastupdatetodate").filter(|_| settings.filters_update_until);
     date_fits
         && bound("lastupdatefromdate").is_none_or(|from| from <= ticket.updated_at)
-        && bound("lastupdatetodate").is_none_or(|to| ticket.updated_at <= to)
+        && until.is_none_or(|to| ticket.updated_at <= to)
 }
 
 /// Puts tickets in the order asked for; newest first when none is.

@@ -7,6 +7,7 @@ use crate::wire_time;
 
 use super::refusal;
 use super::state::HaloState;
+use super::webhooks::Webhook;
 
 impl HaloState {
     /// `GET /Webhook`.
@@ -16,9 +17,20 @@ impl HaloState {
             .webhooks
             .iter()
             .filter(|(_, webhook)| wanted.is_none_or(|kind| webhook.number("type") == kind))
-            .map(|(id, _)| self.webhook_row(id, false))
+            .map(|(id, _)| self.webhook_list_row(id))
             .collect();
         SimResponse::ok(&Value::Array(rows))
+    }
+
+    /// A definition as the list shows it.
+    fn webhook_list_row(&self, id: &str) -> Value {
+        let mut row = self.webhook_row(id, false);
+        if let Some(members) = row.as_object_mut()
+            && !self.settings.webhook_forms.list_shows_addresses
+        {
+            members.remove("url");
+        }
+        row
     }
 
     /// `GET /Webhook/{id}`.
@@ -75,7 +87,11 @@ impl HaloState {
                         .webhooks
                         .get_mut(&id)
                         .ok_or_else(|| refusal::sentence(refusal::RECORD_NOT_FOUND))?;
-                    webhook.definition.extend(members);
+                    if self.settings.webhook_forms.writes_replace {
+                        *webhook = Webhook::new(&id, members);
+                    } else {
+                        webhook.definition.extend(members);
+                    }
                     id
                 }
                 None => {
