@@ -132,7 +132,10 @@ async fn change_webhook<T: Transport, B: RequestBudget, C: Clock>(
     let shown = client.webhook(&id).await?;
     match write.differences(&shown).as_slice() {
         [] => Ok(()),
-        others => Err(changed_otherwise(others)),
+        others => Err(changed_otherwise(
+            others,
+            "; the old and the new value are both accepted until the rotation is finished",
+        )),
     }
 }
 
@@ -198,18 +201,20 @@ fn members(change: &WebhookChange, webhook: &WebhookDetail) -> Option<Vec<(&'sta
             let url = webhook.url()?;
             let slash = if url.ends_with('/') { "/" } else { "" };
             let (before, _) = url.trim_end_matches('/').rsplit_once('/')?;
-            vec![("url", format!("{before}/{value}{slash}").into())]
+            let url = ("url", format!("{before}/{value}{slash}").into());
+            let kept = change.kept.as_ref();
+            let kept = kept.map(|kept| ("basic_password", kept.expose_secret().into()));
+            std::iter::once(url).chain(kept).collect()
         }
         WebhookAuthKind::Bearer | WebhookAuthKind::ApiKey => return None,
     })
 }
 
-/// HaloPSA accepted a change and shows other members changed as well.
-fn changed_otherwise(members: &[&str]) -> PortError {
+/// HaloPSA accepted a change and shows other members changed as well. `meanwhile` ends the sentence.
+pub(crate) fn changed_otherwise(members: &[&str], meanwhile: &str) -> PortError {
     PortError::new(FailureClass::Permanent, ErrorCode::HalopsaUnexpected).with_message(format!(
         "after the change HaloPSA shows these members of our webhook otherwise than written: {}; open the \
-         webhook in HaloPSA and correct them; the old and the new value are both accepted until the rotation \
-         is finished",
+         webhook in HaloPSA and correct them{meanwhile}",
         members.join(", ")
     ))
 }

@@ -12,7 +12,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::client::{Client, HaloClientSettings};
-use crate::rotation::{BASIC, DETAILS_MAX, HMAC, WEBHOOK_SCOPE, path_segment};
+use crate::rotation::{BASIC, DETAILS_MAX, HMAC, WEBHOOK_SCOPE, changed_otherwise, path_segment};
 use crate::wire::{NotificationWrite, WebhookDetail, WebhookRow};
 
 /// A tenant's webhooks, asked for with a token of an administrator's scope; where the application has none, with
@@ -73,12 +73,26 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloWebhookSetup<T, B, C> {
         }
     }
 
-    /// Writes `members` of the webhook `id`, the others as they are.
-    async fn change_webhook(&self, id: &str, members: &[(&str, Value)]) -> Result<(), PortError> {
-        let whole = self.client().webhook(path_segment(id)?).await?;
+    /// Writes `whole` with `members`, and reads it back: HaloPSA may change more than was written.
+    async fn change_webhook(
+        &self,
+        id: &str,
+        whole: &WebhookDetail,
+        members: &[(&str, Value)],
+    ) -> Result<(), PortError> {
         let write = whole.with(members);
         let posted = self.client().post_webhook(&write).await;
-        posted.map_err(crate::failure::repeatable)
+        posted.map_err(crate::failure::repeatable)?;
+        let shown = self.client().webhook(path_segment(id)?).await?;
+        match write.differences(&shown).as_slice() {
+            [] => Ok(()),
+            others => Err(changed_otherwise(others, "")),
+        }
+    }
+
+    /// The webhook `id` as a whole.
+    async fn whole(&self, id: &str) -> Result<WebhookDetail, PortError> {
+        Ok(self.client().webhook(path_segment(id)?).await?)
     }
 }
 
@@ -133,13 +147,21 @@ impl<T: Transport, B: RequestBudget, C: Clock> WebhookSetup for HaloWebhookSetup
         Ok(client.post_notification(&row).await.map(drop)?)
     }
 
-    async fn activate(&self, id: &str) -> Result<(), PortError> {
-        self.change_webhook(id, &[("active", json!(true)), ("disabled", json!(false))])
-            .await
+    async fn activate(
+        &self,
+        id: &str,
+        authentication: &WebhookAuthentication,
+    ) -> Result<(), PortError> {
+        let whole = self.whole(id).await?;
+        let mut members = vec![("active", json!(true)), ("disabled", json!(false))];
+        members.extend(secret_of(authentication, whole.authentication_type()));
+        Box::pin(self.change_webhook(id, &whole, &members)).await
     }
 
     async fn send_test(&self, id: &str) -> Result<(), PortError> {
-        self.change_webhook(id, &[("_test", json!(true))]).await
+        let whole = self.whole(id).await?;
+        let members = [("_test", json!(true))];
+        Box::pin(self.change_webhook(id, &whole, &members)).await
     }
 
     async fn deliveries(&self, id: &str, max: u32) -> Result<Vec<DeliveryRecord>, PortError> {
@@ -173,6 +195,18 @@ fn authentication(wanted: &WebhookAuthentication) -> Vec<(&'static str, Value)> 
             ("basic_password", json!(key.expose_secret())),
         ],
     }
+}
+
+/// The member with the password or key of `wanted`, which HaloPSA never shows and may empty when a write leaves it
+/// out; none where the webhook authenticates in another way than `wanted`.
+fn secret_of(wanted: &WebhookAuthentication, kind: Option<i64>) -> Option<(&'static str, Value)> {
+    let (wanted_kind, secret) = match wanted {
+        WebhookAuthentication::TokenOnly => return None,
+        WebhookAuthentication::Basic { password, .. } => (BASIC, password),
+        WebhookAuthentication::Hmac { key, .. } => (HMAC, key),
+    };
+    (kind == Some(i64::from(wanted_kind)))
+        .then(|| ("basic_password", json!(secret.expose_secret())))
 }
 
 /// The event that a delivered body names; of several in one body, the first.

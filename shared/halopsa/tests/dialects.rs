@@ -345,6 +345,14 @@ async fn a_tenant_that_wants_its_name_in_the_form_gets_it_there() {
     let error = harness.client.teams().await.unwrap_err();
     assert!(error.to_string().contains("unknown tenant"), "{error}");
     harness.assert_all_settled();
+    // A form that was not answered has shown nothing.
+    let harness = Harness::answering(&["[]"]);
+    harness.next_token(Ok(answer(400, complaint)));
+    harness.next_token(Ok(answer(503, "")));
+    harness.client.teams().await.unwrap_err();
+    harness.client.teams().await.unwrap();
+    let places: Vec<_> = harness.tokens().iter().map(in_form).collect();
+    assert_eq!(places, [(true, false), (false, true), (true, false)]);
 }
 
 #[tokio::test]
@@ -432,6 +440,7 @@ fn change(kind: WebhookAuthKind) -> WebhookChange {
         kind,
         username: Some("halogard".into()),
         value: SecretString::from("planted-new-value"),
+        kept: None,
     }
 }
 
@@ -444,6 +453,21 @@ async fn rotate(
         SecretString::from("planted-token"),
     ];
     admin(harness).change(&tokens, &change(kind)).await
+}
+
+#[tokio::test]
+async fn a_new_address_is_written_with_the_password_that_stays() {
+    let shown = with(&json!({"url": "https://example.net/webhooks/halopsa/planted-new-value"}));
+    let harness = answering(&[json!([webhook()]), webhook(), json!([shown]), shown.clone()]);
+    let address = WebhookChange {
+        kept: Some(SecretString::from("planted-password")),
+        ..change(WebhookAuthKind::PathToken)
+    };
+    let tokens = [SecretString::from("planted-token")];
+    admin(&harness).change(&tokens, &address).await.unwrap();
+    let written = harness.sent()[2].json()[0].clone();
+    assert_eq!(written["basic_password"], "planted-password");
+    assert_eq!(written["url"], shown["url"]);
 }
 
 #[tokio::test]

@@ -292,7 +292,7 @@ pub async fn install<W: WebhookSetup>(
     for step in missing_steps(first, &bound) {
         match &step {
             WebhookStep::Create => {}
-            WebhookStep::Activate => desk.activate(&first.id).await?,
+            WebhookStep::Activate => desk.activate(&first.id, &new.authentication).await?,
             WebhookStep::Bind { number, .. } => {
                 if let Some(event) = EVENTS.iter().find(|event| event.number == *number) {
                     desk.bind(&first.id, *event).await?;

@@ -105,7 +105,11 @@ impl WebhookSetup for Desk {
         })
     }
 
-    async fn activate(&self, id: &str) -> Result<(), PortError> {
+    async fn activate(
+        &self,
+        id: &str,
+        _authentication: &WebhookAuthentication,
+    ) -> Result<(), PortError> {
         self.call(false, |state| {
             for webhook in &mut state.webhooks {
                 webhook.active |= webhook.id == id;

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
-use halogard_app::ports::Stage;
+use halogard_app::ports::{Stage, Vault as _};
 use halogard_credentials::rotation::RotationStep;
 use halogard_credentials::webhook_auth::{AuthError, Authenticator, VaultReader, WebhookRequest};
 use halogard_credentials::{SecretFields, TTL};
-use halogard_simulator::HaloPsa;
+use halogard_domain::policy::Mode;
 use halogard_simulator::halopsa::{OutgoingDelivery, WebhookAuth, WebhookSpec};
+use halogard_simulator::{Dialect, HaloPsa};
+use halogard_tests::dialect_in_force::dialect_in_force;
 use halogard_tests::setup::planted;
 use halogard_tests::vault::InMemoryVault;
 use halogard_tests::{CaseMatrix, Scenario, ScenarioClock, Setup, WebhookDelivery};
@@ -97,10 +99,14 @@ struct WebhookSender {
 
 impl WebhookSender {
     async fn new(kind: Kind, vault: &InMemoryVault) -> Self {
+        Self::speaking(dialect_in_force(), kind, vault).await
+    }
+
+    async fn speaking(dialect: Dialect, kind: Kind, vault: &InMemoryVault) -> Self {
         let setup = Setup {
             webhook_delivery: WebhookDelivery::Never,
             level: Level::INFO,
-            ..Setup::managed()
+            ..Setup::speaking(Mode::Managed, dialect)
         };
         let bundle = Scenario::start(setup).await;
         remove_webhooks(&bundle.halo);
@@ -160,7 +166,8 @@ impl WebhookSender {
             },
             body: &delivery.body,
         };
-        let token = delivery.url.rsplit('/').next().unwrap_or_default();
+        let token = delivery.url.trim_end_matches('/');
+        let token = token.rsplit('/').next().unwrap_or_default();
         is_accepted(&self.authenticator, token, &request).await
     }
 
@@ -177,9 +184,18 @@ fn remove_webhooks(halo: &HaloPsa) {
 
 /// Rotates while deliveries keep coming; brings the visits the function made.
 async fn rotate(kind: Kind, prepare: impl FnOnce(&RotationFunction)) -> [u64; 3] {
+    rotate_speaking(dialect_in_force(), kind, prepare).await
+}
+
+/// The same in a dialect.
+async fn rotate_speaking(
+    dialect: Dialect,
+    kind: Kind,
+    prepare: impl FnOnce(&RotationFunction),
+) -> [u64; 3] {
     let vault = InMemoryVault::default();
     vault.hold(NAME, "v1", &kind.secret(), true);
-    let mut street = WebhookSender::new(kind, &vault).await;
+    let mut street = WebhookSender::speaking(dialect, kind, &vault).await;
     let function = RotationFunction::over(&vault);
     street.news().await;
     vault.announce(NAME, NEXT);
@@ -230,6 +246,54 @@ fn no_delivery_is_rejected_while_the_secret_rotates_with_a_crash_at_every_call()
                     rotate(kind, prepare),
                 );
             }
+        }
+    }
+    grid.finish();
+}
+
+/// An operator gives the webhook a new address, and its credential stays.
+async fn move_address(dialect: Dialect, kind: Kind) {
+    let vault = InMemoryVault::default();
+    vault.hold(NAME, "v1", &kind.secret(), true);
+    let mut street = WebhookSender::speaking(dialect, kind, &vault).await;
+    let function = RotationFunction::over(&vault);
+    let next = kind
+        .secret()
+        .with("halopsa_webhook_token", "planted-next-address");
+    vault.announce(NAME, NEXT);
+    let next = next.to_secret();
+    let stored = vault.put(NAME, NEXT, &next, Stage::Pending);
+    stored.await.unwrap();
+    for step in [RotationStep::Set, RotationStep::Test, RotationStep::Finish] {
+        let taken = function.try_step(&street.bundle, step, NAME, NEXT).await;
+        taken.unwrap().unwrap();
+        street.news().await;
+    }
+    for _ in 0..30 {
+        street.wait(3600);
+        street.news().await;
+    }
+    assert_eq!(street.rejected, 0, "of {}", street.accepted);
+}
+
+#[test]
+fn no_delivery_is_rejected_where_a_write_to_a_webhook_empties_what_it_leaves_out() {
+    let mut grid = CaseMatrix::new("webhook, by what a write and a list do to it");
+    for dialect in [
+        "webhook-write-replaces",
+        "webhook-list-without-addresses",
+        "webhook-write-replaces,webhook-list-without-addresses",
+        // Each event of this test is sent at once.
+        "worst,-webhook-batches",
+    ] {
+        let dialect: Dialect = dialect.parse().unwrap();
+        for kind in [Kind::Hmac, Kind::Basic, Kind::Address] {
+            let rotated = rotate_speaking(dialect.clone(), kind, |_| ());
+            grid.case(&format!("{}, {kind:?}", dialect.name()), rotated);
+        }
+        for kind in [Kind::Hmac, Kind::Basic] {
+            let moved = move_address(dialect.clone(), kind);
+            grid.case(&format!("{}, address, {kind:?}", dialect.name()), moved);
         }
     }
     grid.finish();

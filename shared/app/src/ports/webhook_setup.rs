@@ -27,10 +27,18 @@ pub trait WebhookSetup: Send + Sync {
         event: WebhookEvent,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Switches the webhook `id` on.
-    fn activate(&self, id: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Switches the webhook `id` on, whose deliveries show `authentication`, and reads it back.
+    ///
+    /// Fails permanently where the service desk changed more than that.
+    fn activate(
+        &self,
+        id: &str,
+        authentication: &WebhookAuthentication,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Has the service desk send a delivery that only tries the webhook `id`.
+    /// Has the service desk send a delivery that only tries the webhook `id`, and reads the webhook back.
+    ///
+    /// Fails permanently where the service desk changed it.
     fn send_test(&self, id: &str) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// At most `max` of the newest deliveries of the webhook `id`, the newest first.

@@ -95,6 +95,9 @@ pub struct WebhookChange {
     pub username: Option<String>,
     /// The value.
     pub value: SecretString,
+    /// The password or key that stays beside a new address. HaloPSA never shows it, and may empty what a write
+    /// leaves out, so it is written along.
+    pub kept: Option<SecretString>,
 }
 
 /// HaloPSA's webhooks.

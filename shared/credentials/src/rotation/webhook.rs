@@ -107,10 +107,13 @@ fn change(current: &SecretFields, pending: &SecretFields) -> Option<WebhookChang
         let member = kind.member();
         current.text(member) != pending.text(member)
     })?;
+    let [beside, _] = kinds;
+    let stays = kind != beside && matches!(beside, WebhookAuthKind::Hmac | WebhookAuthKind::Basic);
     Some(WebhookChange {
         kind,
         username: pending.text(members::WEBHOOK_USERNAME).map(str::to_owned),
         value: pending.secret(kind.member())?,
+        kept: stays.then(|| pending.secret(beside.member())).flatten(),
     })
 }
 

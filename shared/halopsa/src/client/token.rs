@@ -290,7 +290,9 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             if refusal(&response, credentials).is_some() {
                 return Err(refused);
             }
-            self.tenant_in_form.store(true, Ordering::Relaxed);
+            if response.status().is_success() {
+                self.tenant_in_form.store(true, Ordering::Relaxed);
+            }
         }
         let body = self.body_of_success(&route::TOKEN, response)?;
         let answer = decode(

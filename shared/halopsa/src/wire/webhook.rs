@@ -112,6 +112,12 @@ impl WebhookDetail {
         self.0.get("url")?.as_str()
     }
 
+    /// 0 none, 1 Basic, 3 HMAC.
+    #[must_use]
+    pub fn authentication_type(&self) -> Option<i64> {
+        whole_numbers(self.0.get("authentication_type")?.clone()).as_i64()
+    }
+
     /// A webhook of these members, which HaloPSA does not have yet.
     #[must_use]
     pub fn new(members: &[(&str, Value)]) -> Self {
