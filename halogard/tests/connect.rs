@@ -103,6 +103,19 @@ fn a_newcomer_connects_and_everything_is_stored() {
     for secret in ["HALOPSA_CLIENT_SECRET", "LIONGARD_ACCESS_KEY_SECRET"] {
         assert!(!said.contains(&newcomer.of(secret)), "{secret} is shown");
     }
+    assert!(ended.stdout.contains("review the template"), "{ended:?}");
+    let audit = newcomer.give(&["audit".to_owned(), "list".to_owned()], "");
+    let said =
+        "connected; stored both credentials in the vault of the data folder and a config file";
+    assert!(
+        audit
+            .stdout
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains(said),
+        "{audit:?}"
+    );
     let config = std::fs::read_to_string(newcomer.bench.path("halogard.toml")).unwrap();
     assert!(config.contains("halogard_public_url = \"https://halogard.example.com\""));
     assert!(!config.contains("\n[[environments]]"), "{config}");
@@ -110,6 +123,14 @@ fn a_newcomer_connects_and_everything_is_stored() {
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let mapped = newcomer.give(&words("map --accept-above --write"), "");
     assert_eq!(mapped.status.code(), Some(0), "{mapped:?}");
+    let config = std::fs::read_to_string(newcomer.bench.path("halogard.toml")).unwrap();
+    let count = config.matches("\n[[environments]]").count();
+    assert!(
+        mapped
+            .stdout
+            .contains(&format!("added {count} environments to")),
+        "{mapped:?}"
+    );
     let doctor = newcomer.give(&words("doctor --json"), "");
     assert_eq!(doctor.status.code(), Some(0), "{doctor:?}");
     let preview = newcomer.give(&words("serve --dry-run --json"), "");
@@ -194,13 +215,70 @@ fn the_first_stage_that_fails_is_named_with_its_remedy_and_nothing_is_stored() {
     let mut exchanged = newcomer.options_with("--halopsa", &liongard);
     let place = exchanged.iter().position(|it| it == "--liongard").unwrap();
     exchanged[place + 1].clone_from(&halopsa);
+    exchanged.push("--json".to_owned());
     let ended = newcomer.give(&exchanged, &secrets);
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     assert!(
         ended.stdout.contains("both addresses are swapped"),
         "{ended:?}"
     );
+    let answer: Value = serde_json::from_str(&ended.stdout).unwrap();
+    for (vendor, said) in [
+        (0, "Liongard, not HaloPSA, answers at http://"),
+        (1, "HaloPSA, not Liongard, answers at http://"),
+    ] {
+        let found = failed(&answer, vendor);
+        assert_eq!(found.len(), 1, "{answer}");
+        assert!(
+            found[0].starts_with(&format!("vendor: \"{said}")),
+            "{found:?}"
+        );
+        let stages = answer["vendors"][vendor]["stages"].as_array().unwrap();
+        let of_vendor = stages.iter().filter(|it| it["stage"] == "vendor");
+        assert_eq!(of_vendor.count(), 1, "{answer}");
+    }
     assert!(!Path::new(&newcomer.bench.path("halogard.toml")).exists());
+}
+
+#[test]
+fn a_remedy_names_the_port_that_was_asked_and_what_its_answer_shows() {
+    let newcomer = Newcomer::new();
+    let plain = newcomer.of("HALOPSA_RESOURCE_URL");
+    let rest = plain.rsplit(':').next().unwrap();
+    let port = rest.split('/').next().unwrap();
+    let encrypted = plain.replace("http://", "https://");
+    for (address, words) in [
+        (
+            "http://127.0.0.1:9",
+            ["nothing listens", "port 9 of 127.0.0.1"],
+        ),
+        (encrypted.as_str(), ["does not speak TLS", port]),
+    ] {
+        let mut options = newcomer.options_with("--halopsa", address);
+        options.push("--json".to_owned());
+        let ended = newcomer.give(&options, &newcomer.secrets());
+        let answer: Value = serde_json::from_str(&ended.stdout).unwrap();
+        let stages = answer["vendors"][0]["stages"].as_array().unwrap();
+        let remedy = stages.last().unwrap()["remedy"].as_str().unwrap();
+        for word in words {
+            assert!(remedy.contains(word), "no {word:?} in {remedy}");
+        }
+        assert!(!remedy.contains("443"), "{remedy}");
+    }
+}
+
+#[test]
+fn the_lines_of_standard_input_are_named_where_one_is_missing_or_both_are_refused() {
+    let newcomer = Newcomer::new();
+    let ended = newcomer.give(&newcomer.options(), "one\n");
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    for word in ["no Access Key Secret", "--secrets-stdin", "the second"] {
+        assert!(ended.stderr.contains(word), "no {word:?} in {ended:?}");
+    }
+    let ended = newcomer.give(&newcomer.options(), "wrong\nwrong\n");
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let named = "the first line of standard input is HaloPSA's";
+    assert_eq!(ended.stdout.matches(named).count(), 2, "{ended:?}");
 }
 
 #[test]
@@ -223,7 +301,8 @@ fn without_a_terminal_connect_names_missing_values_with_their_options() {
     let newcomer = Newcomer::new();
     let ended = newcomer.give(&["connect".to_owned()], "");
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
-    assert!(ended.stderr.contains("--halopsa"), "{ended:?}");
+    let said = "HaloPSA's address is missing; give it with --halopsa, as acme.halopsa.com";
+    assert!(ended.stderr.contains(said), "{ended:?}");
 }
 
 #[test]

@@ -11,14 +11,14 @@ use anyhow::Context as _;
 use clap::Args;
 use halogard_app::Store;
 use halogard_app::dialect::{ProbeWhen, dialect};
-use halogard_app::ports::{Clock as _, DialectProbe as _};
+use halogard_app::ports::{AlertSource as _, Clock as _, DialectProbe as _, Refusal};
 use halogard_config::{starter_without_customers, with_settings};
 use halogard_credentials::{SecretFields, members};
 use halogard_domain::Policy;
 use halogard_domain::dialect::DialectReport;
 use halogard_domain::policy::Mode;
 use halogard_halopsa::Addresses;
-use halogard_http::{ConnectionStage, connection_stages};
+use halogard_http::{ConnectionStage, FailureCause, StageFailure, connection_stages};
 use halogard_liongard::Address;
 use halogard_operations::audit;
 use halogard_operations::connect::{
@@ -167,6 +167,9 @@ impl StoreCommand for Connect<'_> {
         if !attempt.halopsa.is_connected() && !attempt.liongard.is_connected() {
             name_exchanged_addresses(&opened, &answers, &mut attempt).await?;
         }
+        if options.secrets_stdin && attempt.halopsa.is_refused() && attempt.liongard.is_refused() {
+            name_lines_of_secrets(&mut attempt);
+        }
         let connected = attempt.halopsa.is_connected() && attempt.liongard.is_connected();
         let mut answer = ConnectAnswer {
             connected,
@@ -192,10 +195,16 @@ impl StoreCommand for Connect<'_> {
         store_credentials(&opened, &answers, &mut answer).await?;
         match &opened.location {
             StoreLocation::Machine(machine) => {
-                write_config(&machine.config_file, options, &answers, &mut answer)?;
+                let is_new = write_config(&machine.config_file, options, &answers, &mut answer)?;
                 answer.webhook_url = opened.webhook_url_or_new().await?;
-                answer.next =
-                    "halogard map, then halogard doctor and halogard serve --dry-run".to_owned();
+                answer.next = match is_new {
+                    true => {
+                        "halogard map, then review the template in the config file, halogard doctor and \
+                             halogard serve --dry-run"
+                    }
+                    false => "halogard map, then halogard doctor and halogard serve --dry-run",
+                }
+                .to_owned();
             }
             StoreLocation::Stack(stack) => {
                 answer.webhook_url = stack.webhook_url().await.ok();
@@ -206,7 +215,7 @@ impl StoreCommand for Connect<'_> {
             }
         }
         let operator = operator(None);
-        let (done, now) = (answer.stored.join("; "), SystemClock.now());
+        let (done, now) = (stored_in_words(&answer.stored), SystemClock.now());
         audit::record(
             &opened.store,
             &operator,
@@ -218,6 +227,11 @@ impl StoreCommand for Connect<'_> {
         .await?;
         Ok(answer)
     }
+}
+
+/// What was stored, for the audit.
+fn stored_in_words(stored: &[String]) -> String {
+    format!("connected; stored {}", stored.join(" and "))
 }
 
 /// One attempt to reach both vendors.
@@ -327,8 +341,9 @@ async fn before_http(
     let roots = halogard_vendors::trusted_roots(outbound)?;
     let is_encrypted = asked.scheme() == "https";
     let port = asked.port_or_known_default().unwrap_or(443);
+    let name = host.clone();
     let tried = tokio::task::spawn_blocking(move || {
-        connection_stages(&host, port, is_encrypted, STAGE_TIMEOUT, roots)
+        connection_stages(&name, port, is_encrypted, STAGE_TIMEOUT, roots)
     });
     for (stage, outcome) in tried.await.context("the connection could not be tried")? {
         let stage = match stage {
@@ -338,10 +353,32 @@ async fn before_http(
         };
         connection.stages.push(match outcome {
             Ok(said) => StageLine::passed(stage, said),
-            Err(said) => StageLine::failed(stage, said, stage.remedy()),
+            Err(failure) => {
+                let remedy = remedy(stage, &failure, &host, port);
+                StageLine::failed(stage, failure.said, &remedy)
+            }
         });
     }
     Ok((connection, true))
+}
+
+/// What to do about `failure` of `stage` with port `port` of `host`.
+fn remedy(stage: ConnectStage, failure: &StageFailure, host: &str, port: u16) -> String {
+    match failure.cause {
+        FailureCause::Refused => format!(
+            "check host and port of the address: nothing listens at port {port} of {host}, or a firewall refuses the \
+             connection"
+        ),
+        FailureCause::NotTls => format!(
+            "check the port of the address: the server at port {port} of {host} does not speak TLS, perhaps plain \
+             http. A simulated vendor on this machine has an address that begins with http://"
+        ),
+        FailureCause::Other if stage == ConnectStage::Tcp => format!(
+            "allow this machine to connect to {host} by port {port}; a firewall or a content filter may block it \
+             (docs/network.md)"
+        ),
+        FailureCause::Other => stage.remedy().to_owned(),
+    }
 }
 
 /// Tries id and secret the other way round where a vendor refused them: people paste one into the place of the
@@ -396,16 +433,45 @@ async fn name_exchanged_addresses<S: Store + Clone + 'static>(
     if crossed.desk.build().await.is_none() {
         return Ok(());
     }
-    for (connection, found) in [
-        (&mut attempt.halopsa, "not HaloPSA"),
-        (&mut attempt.liongard, "HaloPSA, not Liongard,"),
-    ] {
-        if let Some(line) = connection.stages.last_mut() {
-            line.said = format!("{found} answers at {}", connection.address);
-            line.remedy = "both addresses are swapped: exchange them".to_owned();
-        }
+    let own_build = match &attempt.vendors {
+        Some(vendors) => vendors.desk.build().await,
+        None => None,
+    };
+    let refused = crossed.source.environments().await.err();
+    let refusal = refused.and_then(|error| error.refusal);
+    if own_build.is_none() && refusal == Some(Refusal::Unauthorised) {
+        let remedy = "both addresses are swapped: exchange them";
+        name_other_product(&mut attempt.halopsa, "Liongard", remedy);
+        name_other_product(&mut attempt.liongard, "HaloPSA", remedy);
+    } else {
+        let remedy = "give the address at which you sign in to Liongard";
+        name_other_product(&mut attempt.liongard, "HaloPSA", remedy);
     }
     Ok(())
+}
+
+/// Ends the stages of `connection` with the one at which it fails: `other` answers there.
+fn name_other_product(connection: &mut VendorConnection, other: &str, remedy: &str) {
+    let stages = &mut connection.stages;
+    let is_answered = |line: &StageLine| line.stage >= ConnectStage::Http;
+    if !stages.last().is_some_and(is_answered) {
+        return;
+    }
+    stages.retain(|line| line.passed && line.stage < ConnectStage::Vendor);
+    let (vendor, address) = (connection.vendor, &connection.address);
+    let said = format!("{other}, not {vendor}, answers at {address}");
+    stages.push(StageLine::failed(ConnectStage::Vendor, said, remedy));
+}
+
+/// Says which secret each line of standard input is, where both vendors refused theirs.
+fn name_lines_of_secrets<S: Store + Clone + 'static>(attempt: &mut ConnectAttempt<S>) {
+    for connection in [&mut attempt.halopsa, &mut attempt.liongard] {
+        if let Some(line) = connection.stages.last_mut() {
+            line.remedy.push_str(
+                "; the first line of standard input is HaloPSA's secret, the second Liongard's",
+            );
+        }
+    }
 }
 
 /// Probes the dialect, makes the first checks, and sees who opens tickets.
@@ -454,7 +520,7 @@ async fn store_credentials<S: Store + Clone + 'static>(
             stored_credentials::store(vault, LIONGARD, &liongard).await?;
             answer
                 .stored
-                .push("both credentials, in the vault of the data folder".to_owned());
+                .push("both credentials in the vault of the data folder".to_owned());
             for (name, settings) in stored_credentials::SETTINGS_OF {
                 if machine.gives(name) {
                     answer.corrections.push(format!(
@@ -471,34 +537,34 @@ async fn store_credentials<S: Store + Clone + 'static>(
                 .await?;
             answer
                 .stored
-                .push("both credentials, in the secrets of the stack".to_owned());
+                .push("both credentials in the secrets of the stack".to_owned());
         }
     }
     Ok(())
 }
 
-/// Puts the addresses into the config file, which is written if there is none.
+/// Puts the addresses into the config file, which is written if there is none. Says whether it is new.
 fn write_config(
     path: &Path,
     options: &ConnectOptions,
     answers: &GivenAnswers,
     answer: &mut ConnectAnswer,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let settings = answers.for_the_config_file(options.public_url.as_deref());
     if path.exists() {
         config::rewrite(path, |text| Ok(with_settings(text, &settings)?))?;
         answer
             .stored
-            .push(format!("the addresses, in {}", path.display()));
-        return Ok(());
+            .push(format!("the addresses in {}", path.display()));
+        return Ok(false);
     }
     let mode = options.mode.map_or(answer.advised_mode, Mode::from);
     let text = with_settings(&starter_without_customers(mode), &settings)?;
     written_file::create(path, text.as_bytes(), Readers::Usual)
         .with_context(|| format!("{} cannot be written", path.display()))?;
     answer.stored.push(format!(
-        "a config file, {}, without customers: review its template",
+        "a config file without customers as {}",
         path.display()
     ));
-    Ok(())
+    Ok(true)
 }

@@ -15,7 +15,8 @@ pub use body_stream::BodyStream;
 pub use client::{HttpClient, HttpClientSettings, HttpProxy, LongWrite, reqwest_client};
 pub use error::{BuildError, TransportError};
 pub use stages::{
-    CERTIFICATE_DAYS_MAX, ConnectionStage, StageOutcome, certificate_days, connection_stages,
+    CERTIFICATE_DAYS_MAX, ConnectionStage, FailureCause, StageFailure, StageOutcome,
+    certificate_days, connection_stages,
 };
 
 /// Sends one request and returns the whole answer.

@@ -29,7 +29,53 @@ pub const CERTIFICATE_DAYS_MAX: u32 = 1000;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The result of a stage: what was seen, or why it failed.
-pub type StageOutcome = Result<String, String>;
+pub type StageOutcome = Result<String, StageFailure>;
+
+/// Why a stage failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageFailure {
+    /// The error, as a sentence.
+    pub said: String,
+    /// What it shows of the cause.
+    pub cause: FailureCause,
+}
+
+/// What a failed stage shows of its cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureCause {
+    /// The host refused the connection.
+    Refused,
+    /// What answered is not TLS.
+    NotTls,
+    /// Anything else.
+    Other,
+}
+
+impl From<io::Error> for StageFailure {
+    fn from(error: io::Error) -> Self {
+        let inner = error.get_ref();
+        let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let cause = match tls {
+            Some(rustls::Error::InvalidMessage(_)) => FailureCause::NotTls,
+            _ if error.kind() == io::ErrorKind::ConnectionRefused => FailureCause::Refused,
+            _ => FailureCause::Other,
+        };
+        Self {
+            said: error.to_string(),
+            cause,
+        }
+    }
+}
+
+impl StageFailure {
+    /// A failure whose cause `error` does not show.
+    fn of(error: &dyn std::error::Error) -> Self {
+        Self {
+            said: error.to_string(),
+            cause: FailureCause::Other,
+        }
+    }
+}
 
 /// Connects to `host`, trusting `roots`, and returns the result of each stage; if a stage failed, it is the last.
 /// Blocks the thread for as long as `timeout` for each stage.
@@ -45,7 +91,7 @@ pub fn connection_stages(
     let addresses = match resolved(host, port) {
         Ok(addresses) => addresses,
         Err(error) => {
-            stages.push((ConnectionStage::Name, Err(error.to_string())));
+            stages.push((ConnectionStage::Name, Err(error.into())));
             return stages;
         }
     };
@@ -57,7 +103,7 @@ pub fn connection_stages(
             connection
         }
         Err(error) => {
-            stages.push((ConnectionStage::Tcp, Err(error.to_string())));
+            stages.push((ConnectionStage::Tcp, Err(error.into())));
             return stages;
         }
     };
@@ -108,15 +154,12 @@ fn session(
     host: &str,
     connection: &mut TcpStream,
     roots: RootCertStore,
-) -> Result<ClientConnection, String> {
-    let said = |error: &dyn std::error::Error| error.to_string();
-    let config = tls::client_config(roots).map_err(|error| said(&error))?;
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| said(&error))?;
+) -> Result<ClientConnection, StageFailure> {
+    let config = tls::client_config(roots).map_err(|error| StageFailure::of(&error))?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| StageFailure::of(&error))?;
     let mut session =
-        ClientConnection::new(Arc::new(config), name).map_err(|error| said(&error))?;
-    session
-        .complete_io(connection)
-        .map_err(|error| said(&error))?;
+        ClientConnection::new(Arc::new(config), name).map_err(|error| StageFailure::of(&error))?;
+    session.complete_io(connection)?;
     Ok(session)
 }
 
@@ -135,7 +178,7 @@ pub fn certificate_days(
 ) -> Result<u32, String> {
     let addresses = resolved(host, port).map_err(|error| error.to_string())?;
     let (_, mut connection) = connected(&addresses, timeout).map_err(|error| error.to_string())?;
-    let session = session(host, &mut connection, roots.clone())?;
+    let session = session(host, &mut connection, roots.clone()).map_err(|failure| failure.said)?;
     let chain = session.peer_certificates().unwrap_or_default();
     let (own, others) = chain
         .split_first()

@@ -59,8 +59,8 @@ impl ConnectStage {
                 "check the spelling of the host, and that this machine resolves names (docs/network.md)"
             }
             Self::Tcp => {
-                "allow this machine to connect to the host by port 443; a firewall or a content filter may block it \
-                 (docs/network.md)"
+                "allow this machine to connect to the host by the port of its address; a firewall or a content filter \
+                 may block it (docs/network.md)"
             }
             Self::Tls => {
                 "set HALOGARD_CA_FILE to trust a private authority, or a filter that opens \

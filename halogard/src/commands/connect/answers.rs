@@ -22,6 +22,10 @@ const APPLICATION: &str =
 /// Where Liongard shows an access key.
 const ACCESS_TOKENS: &str = "Liongard → your profile → Account Settings → Access Tokens";
 
+/// What standard input must contain.
+const SECRETS_STDIN: &str = "with --secrets-stdin the first line of standard input is the Client Secret, and the second \
+                             the Access Key Secret";
+
 /// Everything that a connection needs.
 #[derive(Clone)]
 pub(super) struct GivenAnswers {
@@ -49,7 +53,8 @@ impl GivenAnswers {
         let halopsa = given(
             halopsa,
             "--halopsa",
-            "HaloPSA's address, as acme.halopsa.com",
+            "HaloPSA's address",
+            "as acme.halopsa.com",
         )?;
         let halopsa_auth = options.halopsa_auth.clone().or(known("HALOPSA_AUTH_URL"));
         let tenant = match options.on_premises {
@@ -64,20 +69,23 @@ impl GivenAnswers {
         let client_id = given(
             client_id,
             "--client-id",
-            &format!("Client ID ({APPLICATION})"),
+            "HaloPSA's Client ID",
+            &format!("from {APPLICATION}"),
         )?;
         let client_secret = secret("Client Secret", known("HALOPSA_CLIENT_SECRET"), options)?;
         let liongard = options.liongard.clone().or(known("LIONGARD_URL"));
         let liongard = given(
             liongard,
             "--liongard",
-            "Liongard's address, as us1.app.liongard.com",
+            "Liongard's address",
+            "as us1.app.liongard.com",
         )?;
         let key_id = options.key_id.clone().or(known("LIONGARD_ACCESS_KEY_ID"));
         let key_id = given(
             key_id,
             "--key-id",
-            &format!("Access Key ID ({ACCESS_TOKENS})"),
+            "Liongard's Access Key ID",
+            &format!("from {ACCESS_TOKENS}"),
         )?;
         let key_secret = known("LIONGARD_ACCESS_KEY_SECRET");
         let key_secret = secret("Access Key Secret", key_secret, options)?;
@@ -186,16 +194,16 @@ fn hosted_tenant(halopsa: &str) -> Option<String> {
     tenant_of(address.resource.host_str()?)
 }
 
-/// What is known, or the answer to a question.
-fn given(known: Option<String>, option: &str, what: &str) -> anyhow::Result<String> {
+/// What is known, or the answer to a question; `hint` says how it looks or where it is found.
+fn given(known: Option<String>, option: &str, what: &str, hint: &str) -> anyhow::Result<String> {
     if let Some(known) = known {
         return Ok(known);
     }
     if !stdin().is_terminal() {
-        bail!("{what} is missing; give it with {option}");
+        bail!("{what} is missing; give it with {option}, {hint}");
     }
     let mut output = anstream::stderr();
-    write!(output, "{what}: ")?;
+    write!(output, "{what}, {hint}: ")?;
     output.flush()?;
     let mut answer = String::new();
     stdin()
@@ -203,7 +211,7 @@ fn given(known: Option<String>, option: &str, what: &str) -> anyhow::Result<Stri
         .read_line(&mut answer)
         .context("the terminal cannot be read")?;
     match answer.trim() {
-        "" => bail!("{what} is missing; give it with {option}"),
+        "" => bail!("{what} is missing; give it with {option}, {hint}"),
         answer => Ok(answer.to_owned()),
     }
 }
@@ -217,7 +225,11 @@ fn secret(
     match known.filter(|_| !options.secrets_stdin) {
         Some(known) => Ok(SecretString::from(known)),
         None if options.secrets_stdin || stdin().is_terminal() => {
-            prompt::secret(what, options.secrets_stdin)
+            let remedy = match options.secrets_stdin {
+                true => SECRETS_STDIN,
+                false => "type it, or pass both secrets with --secrets-stdin",
+            };
+            prompt::secret_or(what, options.secrets_stdin, remedy)
         }
         None => {
             bail!("the {what} is missing; give both secrets with --secrets-stdin, or as settings")

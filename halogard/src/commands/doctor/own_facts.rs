@@ -101,7 +101,7 @@ async fn public_address<S: Store + Clone + 'static>(
         }
         let stages = connection_stages(&name, port, false, STAGE_TIMEOUT, roots);
         let failed = stages.into_iter().find_map(|(_, outcome)| outcome.err());
-        failed.map_or(Ok(None), Err)
+        failed.map_or(Ok(None), |failure| Err(failure.said))
     });
     Some(PublicAddress {
         host,
