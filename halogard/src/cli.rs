@@ -164,6 +164,14 @@ impl Command {
         }
     }
 
+    /// Whether settings of the environment have an effect on the command.
+    pub const fn reads_settings(&self) -> bool {
+        !matches!(
+            self,
+            Self::Demo(_) | Self::Simulate(_) | Self::Completions(_) | Self::Man(_)
+        )
+    }
+
     /// The default log filter; a demo shows its own progress.
     pub const fn log_filter(&self) -> &'static str {
         match self {

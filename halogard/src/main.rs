@@ -35,6 +35,7 @@ mod stack;
 mod stopping;
 mod stored_credentials;
 mod supervisor;
+mod unknown_variables;
 mod written_file;
 
 use std::ffi::OsString;
@@ -85,6 +86,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    if command.reads_settings() {
+        unknown_variables::say();
+    }
     if !command.ends_by_itself() {
         permit_leases::give_back_when_interrupted();
     }

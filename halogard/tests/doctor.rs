@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Bench, Config, LocalVault, key};
+use support::{Bench, Config, LocalVault, SOON, key, wait_until};
 
 /// The findings of an answer with this level.
 fn of_level<'a>(answer: &'a Value, level: &str) -> Vec<&'a Value> {
@@ -159,6 +159,66 @@ fn a_budget_that_is_spent_is_the_reason_and_no_missing_right() {
     for found in of_budget {
         let remedy = found["fix"].as_str().unwrap();
         assert!(remedy.contains("run the command again"), "{found}");
+    }
+}
+
+#[test]
+fn a_check_whose_requests_have_no_permit_is_not_called_a_success() {
+    let mut bench = Bench::new();
+    let good = bench.check();
+    assert_eq!(good.status.code(), Some(0), "{good:?}");
+    bench.serve().process.kill();
+    bench.set("HALOPSA_WINDOW_REQUESTS_MAX", "12");
+    for command in ["serve --check", "serve --check --json"] {
+        let ended = bench.operate(command);
+        assert_eq!(ended.status.code(), Some(2), "{command}: {ended:?}");
+        assert!(!ended.stdout.contains("fit together"), "{ended:?}");
+        assert!(
+            ended.stdout.contains("no spare permit for checks")
+                || ended.stdout.contains("checks could not be made"),
+            "{ended:?}"
+        );
+    }
+}
+
+#[test]
+fn a_variable_that_looks_like_a_setting_is_named_by_every_command_that_reads_settings() {
+    let mut bench = Bench::new();
+    bench.set("HALOGARD_LISTN", "127.0.0.1:0");
+    for command in ["config check", "doctor", "status", "serve --check"] {
+        let ended = bench.operate(command);
+        assert!(
+            ended.stderr.contains("did you mean HALOGARD_LISTEN?"),
+            "{command}: {ended:?}"
+        );
+    }
+    let completions = bench.operate("completions bash");
+    assert!(
+        !completions.stderr.contains("HALOGARD_LISTN"),
+        "{completions:?}"
+    );
+}
+
+#[test]
+fn a_config_that_a_running_serve_refused_is_a_problem_of_status_until_it_fits() {
+    let bench = Bench::new();
+    let _serve = bench.serve();
+    let file = bench.path("halogard.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let misspelt = good.replace("Service Desk", "Servce Desk");
+    assert_ne!(good, misspelt);
+    for wrong in [misspelt, "mode = [".to_owned()] {
+        std::fs::write(&file, wrong).unwrap();
+        wait_until("the refusal to be shown", SOON, || {
+            let status = bench.operate("status");
+            let is_shown = status.stdout.contains("`serve` refused it");
+            is_shown.then(|| assert_eq!(status.status.code(), Some(1), "{status:?}"))
+        });
+        std::fs::write(&file, &good).unwrap();
+        wait_until("the refusal to end", SOON, || {
+            let status = bench.operate("status");
+            (!status.stdout.contains("`serve` refused it")).then_some(())
+        });
     }
 }
 

@@ -41,7 +41,8 @@ pub struct DoctorOptions {
     /// Where, and how it is printed.
     #[command(flatten)]
     pub store: StoreOptions,
-    /// Only the checks whose ids begin with this, as `halopsa.agent` or `liongard`.
+    /// Print only the checks whose ids begin with this, as `halopsa.agent` or `liongard`. All checks are made: some
+    /// depend on others.
     #[arg(long, value_name = "GROUP")]
     pub only: Option<String>,
     /// Also list every fact of both vendors' dialect, as it was seen; --json always has them.
@@ -90,6 +91,11 @@ impl DoctorAnswer {
             changes,
             at,
         }
+    }
+
+    /// What was found.
+    pub const fn report(&self) -> &DoctorReport {
+        &self.report
     }
 
     /// 1 where there is a problem.

@@ -22,7 +22,7 @@ use anyhow::anyhow;
 use clap::Args;
 use clock_watch::ClockWatch;
 use halogard_app::budget::FINISH_WAIT_MAX;
-use halogard_app::ports::{Clock as _, Records as _};
+use halogard_app::ports::{Clock as _, NamedValues as _, Records as _, keys};
 use halogard_domain::Policy;
 use halogard_domain::budget::Ledger;
 use halogard_domain::config_history::VersionOrigin;
@@ -32,7 +32,7 @@ use halogard_halopsa::webhook::FirstBodies;
 use halogard_operations::config_changes::{self, ConfigCandidate};
 use halogard_operations::doctor::{DoctorReport, scopes_needed};
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{self, SETTINGS, ServeSettings, SettingValues, Settings};
+use halogard_runtime::settings::{self, ServeSettings, SettingValues, Settings};
 use halogard_sqlite::Store;
 use halogard_vendors::CallObserver;
 use tokio::task::JoinSet;
@@ -68,7 +68,8 @@ pub struct ServeOptions {
     /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Check settings, config and both systems, print what is wrong, and stop.
+    /// Check settings, config and both systems, print what is wrong, and stop. Exit code: 0 everything fits together, 1
+    /// there is a problem, 2 some checks could not be made.
     #[arg(long, group = "looks")]
     pub check: bool,
     /// Show which tickets the first poll would open, by customer, and stop. Writes nothing to a vendor.
@@ -111,7 +112,6 @@ const STORE_HELD_MAX: Duration = Duration::from_secs(10);
 /// Runs until shutdown, or prints what is wrong.
 pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let process = SettingValues::process();
-    say_unknown_variables();
     let path = options
         .config
         .clone()
@@ -237,19 +237,6 @@ pub fn with_needed_scopes(environment: SettingValues, mode: Mode) -> SettingValu
     environment.or_stored([("HALOPSA_SCOPES", scopes_needed(mode))])
 }
 
-/// Names environment variables that look like settings and are not.
-fn say_unknown_variables() {
-    for name in SettingValues::unknown_variables() {
-        let names = SETTINGS.iter().map(|info| info.name);
-        let meant = halogard_config::nearest(&name, names)
-            .map(|known| format!("; did you mean {known}?"))
-            .unwrap_or_default();
-        output::caution(&format!(
-            "the environment variable {name} is not a known setting and is ignored{meant}"
-        ));
-    }
-}
-
 /// The process, put together.
 struct Serve {
     /// The settings, without the credentials of the vault.
@@ -330,6 +317,7 @@ impl Serve {
         };
         let (origin, now) = (VersionOrigin::Started, SystemClock.now());
         config_changes::put_in_force(&self.store, &self.candidate, origin, None, None, now).await?;
+        self.store.set_value(keys::CONFIG_REFUSED_AT, 0).await?;
         let is_reduced = policy != *self.reconciler.policy();
         let policies = PolicyFile::new(self.config, is_reduced);
         self.reconciler.set_policy(policy);

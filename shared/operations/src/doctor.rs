@@ -268,7 +268,11 @@ pub(crate) fn spent_budget(error: &PortError) -> Option<String> {
     let until = error
         .retry_at
         .map_or_else(String::new, |at| format!(" until {at}"));
-    is_budget.then(|| format!("not asked, because the request budget for HaloPSA is spent{until}"))
+    is_budget.then(|| {
+        format!(
+            "not asked, because the request budget for HaloPSA has no spare permit for checks{until}"
+        )
+    })
 }
 
 /// At most a dozen, for one line.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use halogard_app::outcome::OperatorNotice;
-use halogard_app::ports::{Clock as _, ServiceDeskCatalog};
+use halogard_app::ports::{Clock as _, NamedValues as _, ServiceDeskCatalog, keys};
 use halogard_app::{Env, Reconciler};
 use halogard_domain::Policy;
 use halogard_domain::config_history::{ConfigText, VersionOrigin};
@@ -82,6 +82,7 @@ impl PolicyFile {
             Err(error) => {
                 warn!(%error, "the config file changed and is invalid; the former config stays active");
                 self.state().text = text;
+                note_refusal(reconciler, reconciler.clock.now().as_millis()).await;
                 return None;
             }
         };
@@ -101,6 +102,7 @@ impl PolicyFile {
             && report.has_problems()
             && let Some(left) = report.policy_without_problems(&candidate.policy)
         {
+            note_refusal(reconciler, 0).await;
             return Some(self.without_problems(text, left));
         }
         if report.has_problems() {
@@ -111,6 +113,7 @@ impl PolicyFile {
                     "the config file changed and does not fit both vendors; the former config stays active"
                 );
             }
+            note_refusal(reconciler, reconciler.clock.now().as_millis()).await;
             self.judged(text);
             return None;
         }
@@ -118,6 +121,7 @@ impl PolicyFile {
             warn!(%error, "the config file changed; it takes effect when the store can be written");
             return None;
         }
+        note_refusal(reconciler, 0).await;
         self.judged(text);
         self.state().recheck_at = None;
         Some(candidate.policy)
@@ -181,6 +185,14 @@ impl PolicyFile {
             "the part of the config that was set aside is valid now and active"
         );
         Some(left)
+    }
+}
+
+/// Stores for `status` when the config file was refused, in milliseconds; 0 where it is in force.
+async fn note_refusal<E: Env>(reconciler: &Reconciler<E>, at: i64) {
+    let stored = reconciler.store.set_value(keys::CONFIG_REFUSED_AT, at);
+    if let Err(error) = stored.await {
+        warn!(%error, "`status` does not show whether the config file was refused");
     }
 }
 

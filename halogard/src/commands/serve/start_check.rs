@@ -8,6 +8,7 @@ use halogard_app::dialect::{ProbeWhen, dialect};
 use halogard_app::ports::{Clock as _, NamedValues as _, PortError};
 use halogard_domain::Timestamp;
 use halogard_domain::dialect::DialectReport;
+use halogard_domain::words::counted;
 use halogard_operations::doctor::{self, DoctorReport, Extent, Level, OwnFacts};
 use halogard_runtime::SystemClock;
 
@@ -41,20 +42,38 @@ pub(super) async fn check(
         report.complete();
         let answer = DoctorAnswer::of(report, dialect, Vec::new(), SystemClock.now().into());
         page::print(&answer, true, |_, _| {})?;
-        return Ok(answer.exit_code());
+        return Ok(exit_code(answer.report()));
     }
     show(&report, true);
     if let Some(dialect) = dialect {
         dialect_table::print_line(&dialect);
     }
     asked.say(&report);
-    if report.has_problems() {
-        return Ok(ExitCode::FAILURE);
+    match (report.has_problems(), unmade(&report)) {
+        (true, _) => {}
+        (false, 0) => output::result(&format!(
+            "{GOOD}ok{GOOD:#} settings, config and both systems fit together"
+        )),
+        (false, count) => output::result(&format!(
+            "{CAUTION}no problem found{CAUTION:#}; {} could not be made",
+            counted(count, "check")
+        )),
     }
-    output::result(&format!(
-        "{GOOD}ok{GOOD:#} settings, config and both systems fit together"
-    ));
-    Ok(ExitCode::SUCCESS)
+    Ok(exit_code(&report))
+}
+
+/// How many checks could not be made.
+fn unmade(report: &DoctorReport) -> usize {
+    report.findings.iter().filter(|it| it.is_unmade).count()
+}
+
+/// 1 where there is a problem, 2 where there is none and some checks could not be made.
+fn exit_code(report: &DoctorReport) -> ExitCode {
+    match (report.has_problems(), unmade(report)) {
+        (true, _) => ExitCode::FAILURE,
+        (false, 0) => ExitCode::SUCCESS,
+        (false, _) => ExitCode::from(2),
+    }
 }
 
 /// What a check found.

@@ -77,8 +77,11 @@ pub mod keys {
     /// Fingerprint of the policy whose parked and refused pairs were last requeued.
     pub const APPLIED_POLICY: &str = "applied_policy";
 
+    /// When `serve` refused the config file as it is now, in milliseconds; 0 while it is in force.
+    pub const CONFIG_REFUSED_AT: &str = "config_refused_at";
+
     /// Every key of this crate.
-    pub const ALL: [&str; 12] = [
+    pub const ALL: [&str; 13] = [
         ALERTS_LISTED,
         ALERTS_SHRUNK,
         POLLS_FAILED,
@@ -91,5 +94,6 @@ pub mod keys {
         DEAD_LETTERS_CHECKED_AT,
         TICKETS_LOOKED_FOR_UNTIL,
         APPLIED_POLICY,
+        CONFIG_REFUSED_AT,
     ];
 }

@@ -25,8 +25,12 @@ pub(super) async fn check<D: ServiceDeskCatalog>(
     let Some(webhooks) = answer else {
         return report.not_shown(
             CheckId::WebhookPresent,
-            format!("{what}: this credential may not see webhooks"),
-            format!("look under {MENU}"),
+            format!(
+                "{what}: doctor's token does not ask for the scope `admin`, which shows webhooks"
+            ),
+            format!(
+                "`halogard webhook status` asks for it and shows the webhook; or look under {MENU}"
+            ),
         );
     };
     // As `webhook status` finds them.
@@ -79,8 +83,10 @@ async fn events<D: ServiceDeskCatalog>(desk: &D, webhook: &WebhookInfo, report: 
     let Some(bound) = answer else {
         return report.not_shown(
             CheckId::WebhookEvents,
-            format!("{what}: this credential may not see them"),
-            format!("look under {MENU} → the webhook → Events"),
+            format!("{what}: doctor's token does not ask for the scope `admin`, which shows them"),
+            format!(
+                "`halogard webhook status` asks for it; or look under {MENU} → the webhook → Events"
+            ),
         );
     };
     report.done(CheckId::WebhookEvents);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use halogard_app::Store;
-use halogard_app::ports::{PortError, Records};
+use halogard_app::ports::{NamedValues, PortError, Records, keys};
 use halogard_domain::continuity::{Completeness, StoreContinuity};
 use halogard_domain::credential_state::CredentialStates;
 use halogard_domain::key::Installation;
@@ -73,7 +73,11 @@ impl ProblemFacts {
             waiting: pairs.waiting(),
             activity: super::activity(store).await?,
             dead_letters: store.dead_letter_count().await?,
-            findings: findings(store, policy, pairs).await?,
+            findings: {
+                let mut found = findings(store, policy, pairs).await?;
+                found.extend(refused_config(store).await?);
+                found
+            },
         })
     }
 
@@ -298,6 +302,21 @@ fn problem(verdict: Verdict, cause: &str, what: String, remedy: &str) -> StatusP
         remedy: remedy.to_owned(),
         verdict,
     }
+}
+
+/// That `serve` refused the config file.
+async fn refused_config(store: &impl NamedValues) -> Result<Option<StatusFinding>, PortError> {
+    let refused_at = store.value(keys::CONFIG_REFUSED_AT).await?;
+    let refused_at = refused_at.filter(|at| *at > 0).map(Timestamp::from_millis);
+    Ok(refused_at.map(|at| StatusFinding {
+        cause: "config_refused",
+        needs_person: true,
+        what: format!(
+            "the config file was edited, and `serve` refused it at {}; the former config stays in force",
+            Moment(at)
+        ),
+        remedy: "`halogard config plan` shows what is wrong with it; an edit that fits takes effect within a poll",
+    }))
 }
 
 /// What was noticed and is not a matter of one pair.
