@@ -306,3 +306,17 @@ fn a_time_that_cannot_be_used_is_named_with_the_reason() {
         assert!(ended.stderr.contains(said), "{command}: {ended:?}");
     }
 }
+
+#[test]
+fn a_command_that_takes_one_subject_shows_one() {
+    let bench = Bench::new();
+    let help = bench.operate("explain --help").stdout;
+    assert!(help.contains("<ALERT|TICKET>"), "{help}");
+    assert!(!help.contains("<ALERT|TICKET>..."), "{help}");
+    drop(bench.serve());
+    for subject in ["ticket 1", "#1"] {
+        let ended = bench.operate(&format!("explain {subject}"));
+        let said = "ticket #1 belongs to no alert";
+        assert!(ended.stdout.contains(said), "{subject}: {ended:?}");
+    }
+}

@@ -19,8 +19,11 @@ use crate::page::{self, Cell, Mood, TextPage, ago};
 #[derive(Clone, Debug, Args)]
 pub struct ExplainOptions {
     /// An alert as 7586 or LG-7586, or a ticket as '#4242' or `ticket 4242`.
-    #[arg(value_name = "ALERT|TICKET", required = true, num_args = 1..=2)]
-    pub subject: Vec<String>,
+    #[arg(value_name = "ALERT|TICKET")]
+    pub subject: String,
+    /// The number where the subject is the word `ticket`.
+    #[arg(hide = true)]
+    pub number: Option<String>,
     /// Show every event with its cause and details.
     #[arg(long)]
     pub full: bool,
@@ -41,7 +44,10 @@ const FOLLOW_INTERVAL: Duration = Duration::from_secs(2);
 /// Prints the story.
 pub async fn run(options: &ExplainOptions) -> anyhow::Result<ExitCode> {
     let command = ExplainSubject {
-        subject: options.subject.join(" ").parse()?,
+        subject: match &options.number {
+            Some(number) => format!("{} {number}", options.subject).parse()?,
+            None => options.subject.parse()?,
+        },
         options,
     };
     opened_store::run(&options.store, command).await
@@ -158,7 +164,7 @@ fn write_story(story: &PairStory, now: Moment, full: bool, page: &mut TextPage) 
     let mood = if waits { Mood::Caution } else { Mood::Good };
     add("state", Cell::new(&story.state, mood));
     if let Some(paused) = &story.paused {
-        add("paused", Cell::new(paused, Mood::Caution));
+        add("pause", Cell::new(paused, Mood::Caution));
     }
     if let Some(because) = &decision.no_ticket_because {
         add("no ticket", Cell::new(because, Mood::Caution));

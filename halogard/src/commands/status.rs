@@ -9,6 +9,7 @@ use halogard_app::ports::Clock as _;
 use halogard_domain::budget::Limit;
 use halogard_domain::message::Notification;
 use halogard_domain::words::counted;
+use halogard_operations::held::why_tickets_wait;
 use halogard_operations::lag::LagStatus;
 use halogard_operations::moment::Moment;
 use halogard_operations::pausing::{PauseLine, resume_command};
@@ -21,6 +22,7 @@ use halogard_runtime::SystemClock;
 
 use crate::failure;
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
+use crate::output;
 use crate::page::{self, Cell, Mood, TextPage, ago};
 
 /// Options of `status`.
@@ -108,7 +110,11 @@ impl StoreCommand for ListWaiting {
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<WaitingAnswer> {
-        Ok(status::waiting(&opened.store, SystemClock.now()).await?)
+        let now = SystemClock.now();
+        if let Some(said) = why_tickets_wait(&opened.store, now).await? {
+            output::caution(&said);
+        }
+        Ok(status::waiting(&opened.store, now).await?)
     }
 }
 
@@ -244,6 +250,14 @@ pub fn lag_row(lag: &LagStatus) -> Vec<Cell> {
         length(lag.max_seconds),
         lag.samples.to_string().into(),
     ]
+}
+
+/// What HaloPSA said, before the remedy in the same line.
+fn said_by_halopsa(said: &str) -> String {
+    match said.starts_with("HaloPSA ") {
+        true => format!("{}; ", said.trim_end_matches('.')),
+        false => format!("HaloPSA: {said}. "),
+    }
 }
 
 /// What is paused, until when and why.
@@ -447,7 +461,7 @@ pub fn write_waiting(answer: &WaitingAnswer, page: &mut TextPage) {
             Mood::Plain
         };
         let ticket = pair.ticket.map(|ticket| format!(" #{ticket}"));
-        let said = pair.said.as_ref().map(|said| format!("HaloPSA: {said}. "));
+        let said = pair.said.as_deref().map(said_by_halopsa);
         vec![
             Cell::from(&pair.customer),
             format!("{}{}", pair.key, ticket.unwrap_or_default()).into(),

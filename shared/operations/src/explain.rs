@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use halogard_app::Store;
 use halogard_app::outcome::{Action, INSPECTION_ENDED};
 use halogard_app::ports::{JournalEntry, LinkFilter, PortError};
+use halogard_domain::continuity::StoreContinuity;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::link::TerminalReason;
 use halogard_domain::pair_status::{PairStatus, pair_status};
@@ -17,7 +18,9 @@ use serde::Serialize;
 
 use crate::audit::{self, AuditFilter, AuditLine, AuditedPair};
 use crate::dead_letters::{DeadLetterSummary, letters_about};
+use crate::held::why_held;
 use crate::moment::Moment;
+use crate::pausing::why_paused;
 use crate::policy::policy_in_force;
 use crate::scan::for_each_link;
 use crate::subject::Subject;
@@ -198,6 +201,10 @@ async fn story(
     }
     let seen = link.observed_alert.as_ref();
     let pauses = store.load_record::<Pauses>(&Singleton).await?.value;
+    let continuity = store
+        .load_record::<StoreContinuity>(&Singleton)
+        .await?
+        .value;
     let pause = pauses.of_pair(alert, seen.map(|seen| seen.environment), now);
     let mut events: Vec<StoryEvent> = entries.into_iter().map(event).collect();
     events.extend(seen.map(raised));
@@ -217,19 +224,14 @@ async fn story(
         ticket: link.ticket,
         earlier_tickets: link.earlier_tickets.clone(),
         state: match policy {
-            Some(policy) if known => state(&link, policy, waiting.as_ref(), now),
+            Some(policy) if known => state(&link, policy, waiting.as_ref(), &continuity, now),
             _ => "its record has expired; what is kept of it follows".to_owned(),
         },
         decision: policy.map_or_else(Decision::default, |policy| decision(&link, policy)),
         waiting,
         paused: pause.map(|pause| {
-            let until = pause.until.map(|until| format!(" until {}", Moment(until)));
             let reason = pause.reason.as_ref().map(|why| format!(": {why}"));
-            format!(
-                "paused{}{}",
-                until.unwrap_or_default(),
-                reason.unwrap_or_default()
-            )
+            format!("{}{}", why_paused(pause), reason.unwrap_or_default())
         }),
         dead_letters: letters_about(store, alert, link.ticket).await?,
         events,
@@ -237,9 +239,23 @@ async fn story(
 }
 
 /// The state of a pair, in one sentence.
-fn state(link: &Link, policy: &Policy, waiting: Option<&WaitingPair>, now: Timestamp) -> String {
+fn state(
+    link: &Link,
+    policy: &Policy,
+    waiting: Option<&WaitingPair>,
+    continuity: &StoreContinuity,
+    now: Timestamp,
+) -> String {
     if let Some(waiting) = waiting {
         return format!("waits: {}", waiting.cause.words());
+    }
+    let alert = link.observed_alert.as_ref();
+    let opened_soon = alert
+        .filter(|alert| link.ticket.is_none() && no_ticket_because(link, alert, policy).is_none());
+    if let Some(alert) = opened_soon.filter(|alert| !alert.is_closed())
+        && let Some(held) = why_held(continuity, alert, link.recurrence, now)
+    {
+        return held;
     }
     match pair_status(link, policy, now) {
         PairStatus::InSync if link.ticket.is_none() => "in sync: no ticket is needed",
@@ -387,7 +403,7 @@ fn ticket_closed(link: &Link) -> Option<StoryEvent> {
     let closure = link.base.as_ref()?.ticket_closed?;
     let words = match closure.by {
         ClosedBy::Halogard => return None,
-        ClosedBy::HaloPsa => "the ticket was closed in HaloPSA; it was not asked by whom",
+        ClosedBy::HaloPsa => "the ticket was closed in HaloPSA; Halogard did not ask by whom",
         ClosedBy::Technician => "a technician or the customer closed the ticket",
         ClosedBy::Automation => "a rule of HaloPSA or another integration closed the ticket",
     };

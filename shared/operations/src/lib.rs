@@ -8,6 +8,7 @@ pub mod day_one;
 pub mod dead_letters;
 pub mod doctor;
 pub mod explain;
+pub mod held;
 pub mod inspect;
 pub mod lag;
 pub mod linking;

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use halogard_app::Store;
 use halogard_app::ports::{AlertListing, AlertSource, LinkFilter, PortError, ServiceDesk};
 use halogard_domain::ids::{AlertId, TicketId};
-use halogard_domain::pause::Pauses;
 use halogard_domain::plan::{DifferenceCause, FieldDifference, PairField};
 use halogard_domain::record::Singleton;
 use halogard_domain::start::CustomerStarts;
@@ -20,7 +19,7 @@ use crate::moment::Moment;
 use crate::policy::{FollowedPolicies, policy_in_force};
 use crate::scan::for_each_link;
 
-use comparison::{TicketLookup, compare};
+use comparison::{Holds, TicketLookup, compare};
 pub use duplicates::{DuplicateGroup, DuplicatesAnswer, duplicates};
 
 /// The answer of `verify`.
@@ -129,7 +128,7 @@ pub async fn verify(
         records: Vec::new(),
     };
     let starts = store.load_record::<CustomerStarts>(&Singleton).await?.value;
-    let pauses = store.load_record::<Pauses>(&Singleton).await?.value;
+    let holds = Holds::load(store).await?;
     let mut policies = policy.clone().map(FollowedPolicies::new);
     let mut owned = BTreeSet::new();
     for link in &links {
@@ -144,7 +143,7 @@ pub async fn verify(
             None => None,
         };
         let policy = policy.as_deref();
-        let record = compare(link, alert.as_ref(), &ticket, policy, &pauses, now);
+        let record = compare(link, alert.as_ref(), &ticket, policy, &holds, now);
         answer.add(record, all);
     }
     for alert in alerts.into_values() {
@@ -255,8 +254,8 @@ fn alone(
     link.arrival = starts.arrival(alert);
     link.parked = policy.and_then(|policy| link.reason_for_no_ticket(alert, policy));
     if link.parked.is_some() {
-        let (none, unpaused) = (TicketLookup::None, Pauses::default());
-        return compare(&link, Some(alert), &none, policy, &unpaused, now);
+        let (none, holds) = (TicketLookup::None, Holds::default());
+        return compare(&link, Some(alert), &none, policy, &holds, now);
     }
     VerifiedPair {
         symbol: Symbol::OnlyLiongard,

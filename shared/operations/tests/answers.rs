@@ -35,6 +35,7 @@ use halogard_domain::{Alert, Link, Policy, Slug, Ticket};
 use halogard_operations::audit::{self, AuditFilter, AuditedPair, Operator, OperatorError};
 use halogard_operations::dead_letters::{self, DeadLetterAction, DeadLetterFilter};
 use halogard_operations::explain::explain;
+use halogard_operations::held::why_tickets_wait;
 use halogard_operations::linking;
 use halogard_operations::pausing;
 use halogard_operations::resync::{self, PairFilter, ResyncKind, WaitingFilter};
@@ -316,6 +317,43 @@ async fn verify_explains_what_status_explains_and_a_repair_leaves_it_alone() {
 }
 
 #[tokio::test]
+async fn an_alert_that_waits_for_a_restored_store_is_explained_until_when_and_why() {
+    let used = UsedStore::new().await;
+    let held = unlinked(50);
+    used.save(&held).await;
+    let subject = Subject::Alert(held.alert);
+    let state = async || {
+        let answer = explain(&used.store, &subject, NOW).await.unwrap();
+        answer.stories[0].state.clone()
+    };
+    let source = ListedAlerts(held.observed_alert.clone().into_iter().collect());
+    let desk = Tickets::of([]);
+    let record = async || {
+        let answer = verify(&used.store, &source, &desk, NOW, true).await;
+        let answer = answer.unwrap();
+        (answer.differences, answer.records[0].explained.clone())
+    };
+    assert_eq!(state().await, "work is under way");
+    assert_eq!(record().await, (1, None));
+    assert_eq!(why_tickets_wait(&used.store, NOW).await.unwrap(), None);
+    let update = used
+        .store
+        .update_record(&Singleton, |continuity: &mut StoreContinuity| {
+            continuity.begin_restored(before(60));
+        });
+    update.await.unwrap();
+    let said = state().await;
+    assert!(said.starts_with("waits until 20"), "{said}");
+    assert!(
+        said.contains("a sweep must first list every ticket"),
+        "{said}"
+    );
+    assert_eq!(record().await, (0, Some(said.clone())));
+    let whole = why_tickets_wait(&used.store, NOW).await.unwrap().unwrap();
+    assert!(whole.contains("the store was restored"), "{whole}");
+}
+
+#[tokio::test]
 async fn a_repair_requests_no_ticket_for_an_alert_of_day_one() {
     let used = UsedStore::new().await;
     for (id, reason) in [
@@ -568,7 +606,7 @@ async fn explain_says_what_was_closed_and_by_whom() {
     for (by, expected) in [
         (ClosedBy::Technician, "a technician or the customer closed"),
         (ClosedBy::Automation, "a rule of HaloPSA"),
-        (ClosedBy::HaloPsa, "it was not asked by whom"),
+        (ClosedBy::HaloPsa, "Halogard did not ask by whom"),
         (ClosedBy::Halogard, ""),
     ] {
         let used = UsedStore::new().await;

@@ -1,12 +1,16 @@
 //! One pair, as both sides are now.
 
+use halogard_app::ports::{PortError, Records};
+use halogard_domain::continuity::StoreContinuity;
 use halogard_domain::pause::Pauses;
 use halogard_domain::plan::{FieldDifference, field_differences};
 use halogard_domain::policy::{Mode, ParkReason};
+use halogard_domain::record::Singleton;
 use halogard_domain::storm::Membership;
 use halogard_domain::{Alert, Link, Policy, Ticket, Timestamp};
 
 use super::{Symbol, VerifiedPair};
+use crate::held::why_held;
 use crate::pausing::why_paused;
 use crate::waiting::why_sides_differ;
 
@@ -41,19 +45,38 @@ impl TicketLookup {
     }
 }
 
-/// Compares the pair of `link` with what both sides say now. What differs because it is paused is explained.
+/// What may hold a pair up, whatever its record says.
+#[derive(Default)]
+pub(super) struct Holds {
+    /// What operators paused.
+    pub(super) pauses: Pauses,
+    /// Whether the store knows every ticket of ours.
+    continuity: StoreContinuity,
+}
+
+impl Holds {
+    /// Those in `store`.
+    pub(super) async fn load(store: &impl Records) -> Result<Self, PortError> {
+        Ok(Self {
+            pauses: store.load_record(&Singleton).await?.value,
+            continuity: store.load_record(&Singleton).await?.value,
+        })
+    }
+}
+
+/// Compares the pair of `link` with what both sides say now. What differs because `holds` hold it up is explained.
 pub(super) fn compare(
     link: &Link,
     alert: Option<&Alert>,
     ticket: &TicketLookup,
     policy: Option<&Policy>,
-    pauses: &Pauses,
+    holds: &Holds,
     now: Timestamp,
 ) -> VerifiedPair {
     let last = link.observed_alert.as_ref();
     let explained = policy.and_then(|policy| why_sides_differ(link, policy, now));
     let environment = alert.or(last).map(|alert| alert.environment);
-    let paused = pauses.of_pair(link.alert, environment, now);
+    let paused = holds.pauses.of_pair(link.alert, environment, now);
     let explained = explained
         .map(str::to_owned)
         .or_else(|| paused.map(why_paused));
@@ -106,7 +129,9 @@ pub(super) fn compare(
         TicketLookup::None => record(
             Symbol::OnlyLiongard,
             "the alert is open, and it has no ticket",
-            explained.or_else(|| by_others.then(|| "Liongard's own ticketing opens it".to_owned())),
+            explained
+                .or_else(|| by_others.then(|| "Liongard's own ticketing opens it".to_owned()))
+                .or_else(|| why_held(&holds.continuity, current, link.recurrence, now)),
         ),
         TicketLookup::Listed(ticket) | TicketLookup::Read(ticket) => {
             let chosen = policy.and_then(|policy| Some((policy, policy.choose(current).ok()?.1)));

@@ -12,7 +12,6 @@ use halogard_app::ports::{
     AlertListing, AlertSource, PortError, QueuedState, SaveError, ServiceDesk, keys,
 };
 use halogard_domain::ids::{AlertId, TicketId};
-use halogard_domain::pause::Pauses;
 use halogard_domain::record::Singleton;
 use halogard_domain::start::CustomerStarts;
 use halogard_domain::vendor::Vendor;
@@ -23,7 +22,7 @@ use halogard_domain::verification::{
 use halogard_domain::{Alert, Link, Policy, Ticket, Timestamp};
 use tracing::info;
 
-use super::comparison::{TicketLookup, compare};
+use super::comparison::{Holds, TicketLookup, compare};
 use super::{Symbol, VerifiedPair, alone};
 use crate::policy::FollowedPolicies;
 
@@ -100,8 +99,8 @@ impl<A: AlertSource, D: ServiceDesk> ScheduledVerification<'_, A, D> {
         if now < first_at {
             return Ok(VerificationStep::NotDue);
         }
-        let pauses = store.load_record::<Pauses>(&Singleton).await?.value;
-        let is_paused = |vendor| pauses.of_vendor(vendor, now).is_some();
+        let holds = Holds::load(store).await?;
+        let is_paused = |vendor| holds.pauses.of_vendor(vendor, now).is_some();
         if is_paused(Vendor::HaloPsa) || is_paused(Vendor::Liongard) {
             return Ok(VerificationStep::NotDue);
         }
@@ -113,7 +112,7 @@ impl<A: AlertSource, D: ServiceDesk> ScheduledVerification<'_, A, D> {
         let mut step = Step {
             policy,
             policies: FollowedPolicies::new(policy.clone()),
-            pauses,
+            holds,
             starts,
             pass,
             reads: 0,
@@ -246,7 +245,7 @@ fn tickets_of(links: &BTreeMap<AlertId, Link>) -> Vec<TicketId> {
 struct Step<'a> {
     policy: &'a Policy,
     policies: FollowedPolicies,
-    pauses: Pauses,
+    holds: Holds,
     starts: CustomerStarts,
     pass: VerificationPass,
     /// Tickets that were read singly.
@@ -308,7 +307,7 @@ impl Step<'_> {
     ) -> Result<(), PortError> {
         self.pass.tally.pairs += 1;
         let policy = self.policies.of(store, link).await?;
-        let record = compare(link, alert, ticket, Some(&policy), &self.pauses, self.now);
+        let record = compare(link, alert, ticket, Some(&policy), &self.holds, self.now);
         let changes = [
             alert.map(|alert| alert.changed_at),
             ticket.ticket().map(|ticket| ticket.changed_at),
