@@ -1,7 +1,7 @@
 //! `webhook install`, `status`, `test` and `log` against the simulated HaloPSA.
 mod support;
 
-use support::Bench;
+use support::{Bench, SOON, wait_until};
 
 #[test]
 fn the_webhook_is_installed_once_tried_and_listed() {
@@ -32,6 +32,11 @@ fn the_webhook_is_installed_once_tried_and_listed() {
     let tried = bench.operate("webhook test");
     assert_eq!(tried.status.code(), Some(0), "{tried:?}");
     assert!(tried.stdout.contains("delivered its test"), "{tried:?}");
+    wait_until("the test to be counted as one", SOON, || {
+        let status = bench.operate("status").stdout;
+        assert!(!status.contains("does not know"), "{status}");
+        status.contains("webhook_test 1").then_some(())
+    });
     let log = bench.ask("webhook log");
     assert!(!log["deliveries"].as_array().unwrap().is_empty(), "{log}");
 

@@ -30,6 +30,8 @@ pub enum EventKind {
     InvoiceUpdated,
     /// An invoice went.
     InvoiceDeleted,
+    /// A test of the webhook, which no record is about.
+    Test,
     /// Any other event; recorded and counted.
     Unknown,
 }
@@ -68,6 +70,8 @@ impl EventKind {
             )
         } else if has(&["user"]) {
             subject(Self::UserCreated, Self::UserUpdated, Self::UserDeleted)
+        } else if name.split_whitespace().any(|word| word == "test") {
+            Self::Test
         } else {
             Self::Unknown
         }
@@ -88,6 +92,7 @@ impl EventKind {
             Self::InvoiceCreated => "invoice_created",
             Self::InvoiceUpdated => "invoice_updated",
             Self::InvoiceDeleted => "invoice_deleted",
+            Self::Test => "webhook_test",
             Self::Unknown => Notification::UNKNOWN,
         }
     }
