@@ -31,6 +31,9 @@ pub fn read_reason(text: &str) -> Result<String, &'static str> {
 /// Where systems name the account of the person at the terminal.
 const ACCOUNTS: [&str; 3] = ["USER", "LOGNAME", "USERNAME"];
 
+/// Fewer pairs or messages than this are queued again without a question.
+pub const ASKED_FROM: usize = 2;
+
 /// Asks for confirmation, unless `options` give it. Without a terminal there is no question: the command is
 /// refused.
 pub fn confirm(options: &ChangeOptions, question: &str) -> anyhow::Result<bool> {

@@ -78,7 +78,9 @@ fn an_alert_is_routed_by_its_id_and_from_a_file_before_the_first_serve() {
     assert_eq!(answer["ticket"]["client"], 17, "{answer}");
     assert_eq!(answer["ticket"]["priority"], 2, "{answer}");
     let alert = bench.sim.raise(8802, "Stale Accounts");
+    let by_key = bench.ask(&format!("route --alert LG-{alert}"));
     let answer = bench.ask(&format!("route --alert {alert}"));
+    assert_eq!(by_key, answer);
     assert_eq!(answer["ticket"]["client"], 18, "{answer}");
     assert_eq!(
         answer["rules_without_rule"][0], "Stale Accounts",

@@ -173,7 +173,10 @@ fn dead_letters_are_listed_shown_redriven_and_dropped_by_filter() {
     assert_eq!(bench.ask("dlq list")["total"], 2);
     let dropped = bench.ask("dlq drop --reason-contains answer --yes --reason seen");
     assert_eq!(dropped["done"], 1, "{dropped}");
-    let redriven = bench.ask(&format!("dlq redrive {id} --yes"));
+    let unasked = bench.operate(&format!("dlq drop {id}"));
+    assert!(unasked.stderr.contains("--yes"), "{unasked:?}");
+    // As `resync` of one alert: no question.
+    let redriven = bench.ask(&format!("dlq redrive {id}"));
     assert_eq!(redriven["done"], 1, "{redriven}");
     assert_eq!(bench.ask("dlq list")["total"], 0);
     let _serve = bench.serve();
@@ -462,6 +465,19 @@ fn an_exported_installation_is_imported_paused_and_goes_on_without_a_second_tick
         let state = story["stories"][0]["state"].as_str().unwrap().to_owned();
         (state == "in sync: alert and ticket are closed").then_some(())
     });
+    let beside = bench.operate("export beside.jsonl");
+    assert_code(&beside, 0);
+    assert!(
+        beside.stderr.contains("workers run meanwhile"),
+        "{beside:?}"
+    );
+    assert_code(&bench.operate("pause --yes"), 0);
+    let paused = bench.operate("export paused.jsonl");
+    assert!(!paused.stderr.contains("workers run"), "{paused:?}");
+    assert_code(&bench.operate("resume"), 0);
+    let again = bench.operate("resume --vendor liongard");
+    let said = "there is no pause of all requests to Liongard";
+    assert!(again.stderr.contains(said), "{again:?}");
     serve.process.kill();
     let exported = bench.ask("export moved.jsonl");
     assert_eq!(exported["pairs"], 2, "{exported}");
@@ -482,7 +498,8 @@ fn an_exported_installation_is_imported_paused_and_goes_on_without_a_second_tick
     let status = bench.ask("status");
     assert_eq!(status["paused"][0]["what"], "everything", "{status}");
     let audit = bench.ask("audit list");
-    assert_eq!(audit["entries"][0]["command"], "import", "{audit}");
+    let newest = audit["entries"].as_array().unwrap().last().unwrap();
+    assert_eq!(newest["command"], "import", "{audit}");
     // A second import does not begin.
     let again = bench.operate("import moved.jsonl --yes");
     assert!(

@@ -13,7 +13,7 @@ use halogard_operations::dead_letters::{
 use halogard_operations::moment::{Direction, read_time};
 use halogard_runtime::SystemClock;
 
-use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::confirm::{ASKED_FROM, ChangeOptions, confirm, operator};
 use crate::failure::Refused;
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
@@ -50,7 +50,7 @@ pub enum LaneName {
 /// The commands for dead letters.
 #[derive(Clone, Debug, Subcommand)]
 pub enum DlqCommand {
-    /// List them, with the reason of each.
+    /// List the dead letters, with the reason of each.
     List {
         /// Which.
         #[command(flatten)]
@@ -59,7 +59,7 @@ pub enum DlqCommand {
         #[command(flatten)]
         store: StoreOptions,
     },
-    /// Show one with its message.
+    /// Show a dead letter with its message.
     Show {
         /// Its id, as `dlq list` shows it.
         #[arg(value_name = "ID")]
@@ -68,16 +68,16 @@ pub enum DlqCommand {
         #[command(flatten)]
         store: StoreOptions,
     },
-    /// Process them again.
+    /// Process dead letters again: those named, those that match, or all.
     Redrive(DlqChange),
-    /// Delete them.
+    /// Delete dead letters: those named, those that match, or all.
     Drop(DlqChange),
 }
 
 /// Options of `dlq redrive` and `dlq drop`.
 #[derive(Clone, Debug, Args)]
 pub struct DlqChange {
-    /// Only these; all that match the other options when not given.
+    /// The ids, as `dlq list` shows them; all dead letters that match the other options when not given.
     #[arg(value_name = "ID")]
     pub ids: Vec<String>,
     /// Which.
@@ -195,11 +195,12 @@ impl StoreCommand for ChangeLetters<'_> {
         if count == 0 && !plan.unknown.is_empty() {
             return Err(no_letters(&plan.unknown).into());
         }
-        let (verb, command) = match self.action {
-            DeadLetterAction::Redrive => ("Process again", "dlq redrive"),
-            DeadLetterAction::Drop => ("Delete", "dlq drop"),
+        let (verb, command, asked_from) = match self.action {
+            DeadLetterAction::Redrive => ("Process again", "dlq redrive", ASKED_FROM),
+            // What is deleted is gone.
+            DeadLetterAction::Drop => ("Delete", "dlq drop", 1),
         };
-        if count > 0 {
+        if count >= asked_from {
             page::print_plan(|page| write_list(&plan, page));
             let question = format!("{verb} {count} of {} dead letters?", plan.total);
             if !confirm(&self.options.change, &question)? {

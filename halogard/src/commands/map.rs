@@ -92,6 +92,8 @@ pub struct MapAnswer {
     pub map: CustomerMap,
     /// The new entries, as the config file has them.
     pub new_entries: Option<String>,
+    /// How many entries that are.
+    pub new_count: usize,
     /// The config file that they were added to.
     pub written_to: Option<PathBuf>,
 }
@@ -142,6 +144,7 @@ pub async fn run(options: &MapOptions) -> anyhow::Result<ExitCode> {
     let mut answer = MapAnswer {
         map: read.map,
         new_entries: None,
+        new_count: entries.mapped.len() + entries.ignored.len(),
         written_to: None,
     };
     if !entries.is_empty() {
@@ -325,7 +328,11 @@ pub fn write_page(answer: &MapAnswer, page: &mut TextPage) {
     page.gap();
     page.line(sums_line(&answer.map));
     match (&answer.new_entries, &answer.written_to) {
-        (Some(_), Some(file)) => page.line(format!("added to {}", file.display())),
+        (Some(_), Some(file)) => page.line(format!(
+            "added {} to {}",
+            counted(answer.new_count, "environment"),
+            file.display()
+        )),
         (Some(text), None) => {
             page.gap();
             page.line("new entries for the config file (--write adds them to it):");

@@ -28,7 +28,8 @@ use crate::page::{self, Cell, Mood, TextPage};
 /// What is paused or resumed.
 #[derive(Clone, Debug, Args)]
 pub struct PauseTarget {
-    /// One customer: its name in Liongard, or its environment id. Reports are kept, nothing is written.
+    /// One customer: its name in Liongard, or its environment id. While it is paused, reports are kept and nothing is
+    /// written.
     #[arg(long, value_name = "NAME|ID", conflicts_with = "vendor")]
     pub customer: Option<String>,
     /// All requests to one vendor.
@@ -306,7 +307,7 @@ impl StoreCommand for ChangePause<'_> {
             PauseChange::End => match pausing::resume(store, scope, now).await? {
                 (true, answer) => ("resumed", answer),
                 (false, answer) => {
-                    output::caution(&format!("{subject} was not paused"));
+                    output::caution(&format!("there is no pause of {subject}"));
                     return Ok(answer);
                 }
             },

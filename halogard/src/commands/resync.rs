@@ -21,7 +21,7 @@ use halogard_runtime::SystemClock;
 
 use super::dlq::shortened;
 use super::pause::{customer_of, unknown_subject};
-use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::confirm::{ASKED_FROM, ChangeOptions, confirm, operator};
 use crate::failure::Refused;
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
@@ -59,9 +59,6 @@ pub struct ResyncOptions {
 
 /// The name of pairs whose alerts were already open at a start that opens no tickets for them.
 const BEFORE_START: &str = "before-start";
-
-/// Up to this many pairs are queued without a question.
-const ASKED_FROM: usize = 2;
 
 /// Queues pairs.
 pub async fn run(options: &ResyncOptions, kind: ResyncKind) -> anyhow::Result<ExitCode> {
@@ -183,10 +180,10 @@ impl QueuePairs<'_> {
 
 /// Reads for what the pairs wait that are meant: any cause, or one by its name.
 fn waiting_filters() -> impl TypedValueParser<Value = WaitingFilter> {
-    let any = PossibleValue::new("waiting").help("any cause");
-    let one = |cause: WaitingCause| PossibleValue::new(cause.name()).help(cause.words());
+    let any = PossibleValue::new("waiting").help("it waits, for any cause");
+    let one = |cause: WaitingCause| PossibleValue::new(cause.name()).help(meaning(cause));
     let before = PossibleValue::new(BEFORE_START)
-        .help("the alert was already open and is watched: it gets a ticket now");
+        .help("it was open before its customer got tickets, and is watched");
     let causes = WaitingCause::ALL.into_iter();
     let names = [any, before].into_iter().chain(causes.clone().map(one));
     PossibleValuesParser::new(names).map(move |name| {
@@ -196,6 +193,31 @@ fn waiting_filters() -> impl TypedValueParser<Value = WaitingFilter> {
         let cause = causes.clone().find(|cause| cause.name() == name);
         cause.map_or(WaitingFilter::Any, WaitingFilter::For)
     })
+}
+
+/// What holds of a pair that waits for `cause`.
+const fn meaning(cause: WaitingCause) -> &'static str {
+    match cause {
+        WaitingCause::StoppedOpening => {
+            "HaloPSA accepted requests for its ticket and showed no ticket"
+        }
+        WaitingCause::Refused => "HaloPSA refused a write",
+        WaitingCause::Unsettled => "Halogard repeats the same steps, and they lead to nothing",
+        WaitingCause::Unmapped => "the config maps its environment to no client",
+        WaitingCause::NoTemplate => "no rule matches it, and its environment names no template",
+        WaitingCause::StartUndecided => {
+            "it was open before its customer got tickets, and the config does not say whether it gets one"
+        }
+        WaitingCause::FoundElsewhere => "a person moved its ticket to another client",
+        WaitingCause::TicketDeleted => "its ticket was deleted, and the alert is open",
+        WaitingCause::InDoubt => "a write ended without a response",
+        WaitingCause::ResolvedInPsaOnly => {
+            "its ticket is closed, and Liongard still finds the condition"
+        }
+        WaitingCause::LeftToTechnician => {
+            "its alert is closed, and a technician works on the ticket"
+        }
+    }
 }
 
 /// Puts a plan on a page.

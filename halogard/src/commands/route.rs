@@ -1,5 +1,6 @@
 //! `route`: which ticket an alert would get, and why.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -8,6 +9,7 @@ use halogard_app::Store;
 use halogard_app::ports::AlertSource as _;
 use halogard_domain::ids::AlertId;
 use halogard_operations::route::{self, RouteAnswer, SampleAlert};
+use halogard_operations::subject::Subject;
 use halogard_runtime::settings::SettingValues;
 
 use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand, StoreOptions};
@@ -19,23 +21,35 @@ pub struct RouteOptions {
     /// Where, and how it is printed.
     #[command(flatten)]
     pub store: StoreOptions,
-    /// An alert in Liongard by its id, or a JSON file with `environment`, and, as far as wanted, `inspector`, `rule`,
-    /// `priority` and `name`.
+    /// An alert in Liongard, as 7586 or LG-7586, or a JSON file with `environment`, and, as far as wanted,
+    /// `inspector`, `rule`, `priority` and `name`.
     #[arg(long, value_name = "FILE|ID")]
     pub alert: String,
 }
 
 /// Runs the command.
 pub async fn run(options: &RouteOptions) -> anyhow::Result<ExitCode> {
-    let answer = match options.alert.parse() {
-        Ok(id) => {
-            let ask = AskLiongard(AlertId::new(id));
+    let answer = match alert_named(&options.alert) {
+        Some(alert) => {
+            let ask = AskLiongard(alert);
             opened_store::run_where(&options.store, MissingStore::Imagined, ask).await?
         }
-        Err(_) => of_file(options).await?,
+        None => of_file(options).await?,
     };
     page::print(&answer, options.store.json, write_page)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The alert that `name` names, if it names no file.
+fn alert_named(name: &str) -> Option<AlertId> {
+    let is_file = || {
+        let path = Path::new(name);
+        path.exists() || path.extension().is_some_and(|it| it == "json")
+    };
+    match name.parse() {
+        Ok(Subject::Alert(alert)) if name.parse::<u64>().is_ok() || !is_file() => Some(alert),
+        _ => None,
+    }
 }
 
 /// Routes an alert that was made up. On this machine it needs the config file and nothing else.

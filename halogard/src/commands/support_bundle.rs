@@ -125,7 +125,7 @@ pub fn write(answer: &SupportBundle, page: &mut TextPage) {
     let masked: Vec<String> = answer
         .masked
         .iter()
-        .map(|(kind, count)| format!("{count} {}", kind.words()))
+        .map(|(kind, count)| format!("{} ({})", kind.words(), counted(*count, "time")))
         .collect();
     page.line(if masked.is_empty() {
         "nothing had to be masked".to_owned()

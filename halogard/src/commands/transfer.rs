@@ -9,8 +9,10 @@ use anyhow::Context as _;
 use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
+use halogard_domain::pause::PauseScope;
 use halogard_domain::words::counted;
 use halogard_operations::audit::{self, AuditedAnswer};
+use halogard_operations::pausing;
 use halogard_operations::transfer::{self, Transferred};
 use halogard_runtime::SystemClock;
 
@@ -84,6 +86,7 @@ impl StoreCommand for WriteExport<'_> {
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<Transferred> {
+        warn_of_workers(&opened).await?;
         let refused = |error| written_file::refusal(self.0, &error);
         let mut draft = DraftFile::begin_new(self.0, Readers::Owner).map_err(refused)?;
         let mut writer = BufWriter::new(draft.file());
@@ -92,6 +95,25 @@ impl StoreCommand for WriteExport<'_> {
         draft.finish_new().map_err(refused)?;
         Ok(done)
     }
+}
+
+/// Warns where workers may change the store during an export.
+async fn warn_of_workers<S: Store + Clone + 'static>(
+    opened: &OpenedStore<S>,
+) -> anyhow::Result<()> {
+    let pauses = pausing::list(&opened.store, SystemClock.now())
+        .await?
+        .pauses;
+    let are_paused = pauses
+        .iter()
+        .any(|it| it.scope == PauseScope::All && it.from.is_none());
+    if opened.serve_runs() != Some(false) && !are_paused {
+        output::caution(
+            "workers run meanwhile, and what they change after the export is not in the file: to move the \
+             installation, stop them or run `halogard pause`, and export again",
+        );
+    }
+    Ok(())
 }
 
 /// Reads an export.

@@ -166,6 +166,7 @@ fn the_map_of_customers_looks_as_before() {
             clients: [].into(),
         },
         new_entries: Some("[[environments]]\nenvironment = 8802\nclient = 18\n".to_owned()),
+        new_count: 1,
         written_to: None,
     };
     looks("map", &answer, map::write_page);

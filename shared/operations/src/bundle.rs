@@ -239,7 +239,7 @@ fn contents(files: &BTreeMap<String, String>, masked: &BTreeMap<MaskKind, usize>
     );
     for kind in MaskKind::ALL {
         let count = masked.get(&kind).copied().unwrap_or_default();
-        text.push_str(&format!("  {}  {count} times\n", kind.words()));
+        text.push_str(&format!("  {}  {}\n", kind.words(), counted(count, "time")));
     }
     text
 }
