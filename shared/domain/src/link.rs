@@ -26,8 +26,8 @@ pub use accepted::{
 };
 pub use base::{Base, Closure, OpeningSnapshot};
 pub use claim::{
-    CLAIM_LEFT_MIN, CLAIM_TTL, Claim, IN_DOUBT_MAX, IN_DOUBT_SEARCHES, NOTE_CLAIM_TTL, NoteClaim,
-    REQUEST_LINGER,
+    AttemptEnd, CLAIM_LEFT_MIN, CLAIM_TTL, Claim, IN_DOUBT_MAX, IN_DOUBT_SEARCHES, NOTE_CLAIM_TTL,
+    NoteClaim, REQUEST_LINGER, ROLLED_BACK_SEARCH,
 };
 pub use observations::{REPORT_DISORDER_MAX, WRITE_AGE_MAX};
 pub use refusals::{REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind};

@@ -6,7 +6,8 @@
 
 use crate::ids::{PriorityId, StatusId, TechnicianId, TicketId};
 use crate::link::{
-    AcceptedChange, Base, Claim, Closure, Link, NoteClaim, REQUEST_LINGER, RefusedWrite, WriteKind,
+    AcceptedChange, AttemptEnd, Base, Claim, Closure, Link, NoteClaim, REQUEST_LINGER,
+    RefusedWrite, WriteKind,
 };
 use crate::policy::ClosedBy;
 use crate::slug::Slug;
@@ -32,6 +33,8 @@ pub enum WriteResult {
         claim: ClaimId,
         /// When the request was last known to be under way.
         since: Timestamp,
+        /// How it ended.
+        end: AttemptEnd,
     },
     /// The request under this claim was accepted, and the response does not show the ticket. Precedes
     /// `OpenInDoubt`.
@@ -125,8 +128,8 @@ impl Link {
         match result {
             WriteResult::Opened { recurrence, ticket } => self.apply_opened(*recurrence, ticket),
             WriteResult::NotOpened(claim) if self.claim.is(claim) => self.claim = Claim::Free,
-            WriteResult::OpenInDoubt { claim, since } if self.claim.is(claim) => {
-                self.claim = Claim::in_doubt(*since);
+            WriteResult::OpenInDoubt { claim, since, end } if self.claim.is(claim) => {
+                self.claim = Claim::in_doubt_after(*end, *since);
             }
             WriteResult::Unrecognised(claim) if self.claim.is(claim) => {
                 self.unrecognised = self.unrecognised.saturating_add(1);

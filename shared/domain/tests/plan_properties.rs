@@ -8,7 +8,7 @@
 mod support;
 
 use halogard_domain::ids::{PriorityId, StatusId, TicketId};
-use halogard_domain::link::{Claim, PendingInspection, TerminalReason};
+use halogard_domain::link::{AttemptEnd, Claim, PendingInspection, TerminalReason};
 use halogard_domain::plan::Step;
 use halogard_domain::policy::{ClosePolicy, Fallback, Mode, ReopenTable};
 use halogard_domain::storm::StormPolicy;
@@ -228,7 +228,7 @@ proptest! {
         link.claim = match claim {
             0 => Claim::Free,
             1 => Claim::Held { holder: String::new(), number: 1, since: time(first), until: time(second) },
-            _ => Claim::InDoubt { since: time(second), searched_at: has_base.then_some(time(first)) },
+            _ => Claim::InDoubt { since: time(second), searched_at: has_base.then_some(time(first)), end: AttemptEnd::Unknown },
         };
         link.terminal_reason = [None, Some(TerminalReason::NotNeeded), Some(TerminalReason::TicketDeleted), Some(TerminalReason::TicketDeletedAlertClosed)][usize::from(ended)];
         link.pending_inspection = has_base.then_some(PendingInspection { requested_at: time(first), requested: u32::MAX, completed: 0 });

@@ -8,8 +8,8 @@ use halogard_domain::ids::{
     EnvironmentId, HaloClientId, PriorityId, TechnicianId, TicketId, TicketTypeId,
 };
 use halogard_domain::link::{
-    Claim, IN_DOUBT_MAX, IN_DOUBT_SEARCHES, OpeningSnapshot, REFUSAL_RETRY_AFTER, RefusedWrite,
-    TerminalReason, WriteKind,
+    AttemptEnd, Claim, IN_DOUBT_MAX, IN_DOUBT_SEARCHES, OpeningSnapshot, REFUSAL_RETRY_AFTER,
+    ROLLED_BACK_SEARCH, RefusedWrite, TerminalReason, WriteKind,
 };
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::plan::Step;
@@ -354,21 +354,47 @@ fn an_alert_without_a_ticket_has_its_plan() {
 
 #[test]
 fn a_search_that_finds_nothing_proves_nothing_while_lists_may_lag() {
-    // HaloPSA goes on with a request for a minute, and lists show its ticket up to four minutes later.
-    for (seconds, is_proof) in [
-        (0, false),
-        (61, false),
-        (240, false),
-        (299, false),
-        (300, true),
+    // HaloPSA goes on with a request for a minute, and lists show its ticket up to four minutes later. What its
+    // database ended does not go on, and is read by number.
+    for (end, seconds, is_proof) in [
+        (AttemptEnd::Unknown, 0, false),
+        (AttemptEnd::Unknown, 61, false),
+        (AttemptEnd::Unknown, 240, false),
+        (AttemptEnd::Unknown, 299, false),
+        (AttemptEnd::Unknown, 300, true),
+        (AttemptEnd::RolledBack, 0, false),
+        (AttemptEnd::RolledBack, 14, false),
+        (AttemptEnd::RolledBack, 15, true),
     ] {
         let searched_at = at(100 + seconds);
         assert_eq!(
-            Claim::is_disproved(at(100), searched_at),
+            Claim::is_disproved(at(100), searched_at, end),
             is_proof,
-            "{seconds} s"
+            "{end:?}, {seconds} s"
         );
     }
+}
+
+#[test]
+fn what_the_database_ended_is_searched_for_once_before_it_is_opened_again() {
+    let policy = policy(Mode::Managed);
+    let mut link = Link::new(alert().id);
+    link.observe_alert(alert());
+    let plan_at = |link: &Link, now| plan(link, Some(&alert()), None, &policy, now);
+    link.claim = Claim::in_doubt_after(AttemptEnd::RolledBack, at(10));
+    let due = at(10).plus(ROLLED_BACK_SEARCH);
+    assert_eq!(plan_at(&link, at(11)), [Step::Wait(due)]);
+    assert_eq!(plan_at(&link, due), [Step::FindByKey]);
+    // That search failed, and the next one is as good.
+    link.claim = Claim::InDoubt {
+        since: at(10),
+        searched_at: Some(due),
+        end: AttemptEnd::RolledBack,
+    };
+    assert_eq!(
+        plan_at(&link, due.plus(ROLLED_BACK_SEARCH)),
+        [Step::FindByKey]
+    );
 }
 
 #[test]
@@ -381,17 +407,22 @@ fn an_attempt_in_doubt_is_searched_for_and_never_simply_repeated() {
     for delay in IN_DOUBT_SEARCHES {
         let since = at(10);
         let due = since.plus(delay);
-        link.claim = Claim::InDoubt { since, searched_at };
+        link.claim = Claim::InDoubt {
+            since,
+            searched_at,
+            end: AttemptEnd::Unknown,
+        };
         assert_eq!(plan_at(&link, at(11)), [Step::Wait(due)]);
         assert_eq!(plan_at(&link, due), [Step::FindByKey]);
-        assert_eq!(Claim::is_disproved(since, due), delay == IN_DOUBT_MAX);
+        let is_proof = Claim::is_disproved(since, due, AttemptEnd::Unknown);
+        assert_eq!(is_proof, delay == IN_DOUBT_MAX);
         searched_at = Some(due);
     }
     // A late search replaces all that were due before it.
     let late = at(10).plus(IN_DOUBT_MAX * 2);
     link.claim = Claim::in_doubt(at(10));
     assert_eq!(plan_at(&link, late), [Step::FindByKey]);
-    assert!(Claim::is_disproved(at(10), late));
+    assert!(Claim::is_disproved(at(10), late, AttemptEnd::Unknown));
     link.claim = Claim::Held {
         holder: "a".to_owned(),
         number: 1,

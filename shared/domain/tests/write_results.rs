@@ -3,7 +3,7 @@
 mod support;
 
 use halogard_domain::ids::{TechnicianId, TicketId};
-use halogard_domain::link::{Base, Claim, NoteClaim, RefusedWrite, WriteKind};
+use halogard_domain::link::{AttemptEnd, Base, Claim, NoteClaim, RefusedWrite, WriteKind};
 use halogard_domain::policy::{ClosedBy, Mode};
 use halogard_domain::ticket::TicketChange;
 use halogard_domain::write_result::{ClaimId, PendingNote, WriteResult};
@@ -78,13 +78,16 @@ fn every_result_of_opening_commutes_with_a_concurrent_save() {
         assert_eq!((known.ticket, &known.claim), (Some(TICKET), &Claim::Free));
         let known = commute(&link, &[WriteResult::NotOpened(claim.clone())], change);
         assert_eq!(known.claim, Claim::Free);
-        let doubt = WriteResult::OpenInDoubt {
-            claim: claim.clone(),
-            since: at(40),
-        };
-        let known = commute(&link, &[doubt], change);
-        assert_eq!(known.claim, Claim::in_doubt(at(40)));
-        cases += 3;
+        for end in [AttemptEnd::Unknown, AttemptEnd::RolledBack] {
+            let doubt = WriteResult::OpenInDoubt {
+                claim: claim.clone(),
+                since: at(40),
+                end,
+            };
+            let known = commute(&link, &[doubt], change);
+            assert_eq!(known.claim, Claim::in_doubt_after(end, at(40)));
+        }
+        cases += 4;
     }
     println!("{cases} cases");
 }
@@ -99,6 +102,7 @@ fn a_claim_that_was_taken_over_is_not_given_up_by_its_former_holder() {
         WriteResult::OpenInDoubt {
             claim: first.clone(),
             since: at(201),
+            end: AttemptEnd::Unknown,
         },
     ] {
         let mut newest = link.clone();

@@ -281,6 +281,26 @@ impl Error {
             .is_some_and(|status| is_passing(status, self.message()))
     }
 
+    /// Whether HaloPSA says, in a form of its own, that its database ended the request. A gateway that gave up
+    /// waiting knows nothing of the kind.
+    #[must_use]
+    pub fn is_rolled_back(&self) -> bool {
+        let Self::Status {
+            status,
+            message: Some(message),
+            own_form: true,
+            ..
+        } = self
+        else {
+            return false;
+        };
+        let is_halopsas = matches!(
+            *status,
+            StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::INTERNAL_SERVER_ERROR
+        );
+        is_halopsas && message.is_rolled_back()
+    }
+
     /// The status HaloPSA answered with, if it was not a success.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {

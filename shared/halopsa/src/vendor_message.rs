@@ -48,6 +48,21 @@ const PASSING: [&str; 22] = [
     "duplicate key in object 'dbo.faults'",
 ];
 
+/// Those of them that say that the database ended the work by itself: what was not committed by then is undone,
+/// and nothing of it goes on. A connection that broke says nothing of that kind. Source: as above (1205, 1222,
+/// -2, 2627), and a request that got no connection from the pool.
+const ROLLED_BACK: [&str; 9] = [
+    "deadlock",
+    "rerun the transaction",
+    "timeout expired",
+    "timeout period elapsed",
+    "execution timeout",
+    "lock request time out",
+    "lock timeout",
+    "max pool size was reached",
+    "duplicate key in object 'dbo.faults'",
+];
+
 /// A vendor's own sentence, redacted, on one line, at most 300 characters long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VendorMessage(RedactedMessage);
@@ -95,6 +110,13 @@ impl VendorMessage {
     pub fn is_passing(&self) -> bool {
         let text = self.as_str().to_lowercase();
         PASSING.iter().any(|part| text.contains(part))
+    }
+
+    /// Whether HaloPSA says that its database ended the work, so that nothing of it goes on.
+    #[must_use]
+    pub fn is_rolled_back(&self) -> bool {
+        let text = self.as_str().to_lowercase();
+        ROLLED_BACK.iter().any(|part| text.contains(part))
     }
 
     /// The missing fields that the message names.

@@ -470,13 +470,33 @@ async fn an_array_that_met_a_deadlock_is_not_taken_apart() {
     let deadlock = json!({"ClassName": "System.Exception", "Message":
         "Transaction (Process ID 71) was deadlocked on lock resources. Rerun the transaction."});
     for status in [400, 500] {
-        let harness = answering(&[(status, deadlock.clone())]);
         let doubt = || Err(format!("{InDoubt:?}"));
+        // The first of the two was committed before the deadlock, and lists lag.
+        let harness = answering(&[
+            (status, deadlock.clone()),
+            (200, list(&[row(0)])),
+            (200, row(1)),
+            (404, json!("Record not found")),
+            (404, json!("Record not found")),
+        ]);
+        let tickets: Vec<_> = (1..=2).map(new_ticket).collect();
+        let mut answers = harness.desk().open(&tickets, &AdmitAll).await;
+        let missing = answers.pop().unwrap().unwrap_err();
         assert_eq!(
-            opened(&harness, 1..=2).await,
-            [doubt(), doubt()],
+            (missing.class, missing.refusal),
+            (InDoubt, Some(Refusal::RolledBack)),
             "{status}"
         );
+        assert_eq!(answers.pop().unwrap().unwrap().id.get(), 4001);
+        // What was committed could not be read: no more is known than after a lost answer.
+        let harness = answering(&[(status, deadlock.clone()), (503, json!("later"))]);
+        let answers = harness.desk().open(&tickets, &AdmitAll).await;
+        for answer in answers {
+            let error = answer.unwrap_err();
+            assert_eq!((error.class, error.refusal), (InDoubt, None));
+        }
+        let harness = answering(&[(504, deadlock.clone())]);
+        assert_eq!(opened(&harness, 1..=2).await, [doubt(), doubt()]);
 
         let harness = answering(&[(status, deadlock.clone())]);
         let answers = harness.desk().change(&[change(4001), change(4002)]).await;

@@ -177,6 +177,7 @@ async fn a_search_by_time_ends_at_the_first_older_ticket_and_after_ten_pages() {
         ticket_type: Some(TicketTypeId::new(5)),
         key_field: None,
         since: MORNING,
+        unlisted: false,
     };
     let page = |from: u64, minutes: u64| {
         // Of another alert: no text is read for them.
@@ -227,6 +228,7 @@ async fn a_search_that_stays_short_of_rows_ends() {
         ticket_type: None,
         key_field: None,
         since: MORNING,
+        unlisted: false,
     };
     let find = || async { desk.find(&key(), &within).await };
     // Again at once says nothing yet.

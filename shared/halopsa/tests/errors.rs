@@ -83,26 +83,51 @@ fn exception(message: &str) -> String {
 
 #[tokio::test]
 async fn a_refusal_that_says_that_it_passes_has_the_class_of_a_failure() {
+    // Each with whether its database ended the work, so that nothing of it goes on.
     let passing = [
-        "Transaction (Process ID 71) was deadlocked on lock resources with another process and has been \
-         chosen as the deadlock victim. Rerun the transaction.",
-        "Execution Timeout Expired.  The timeout period elapsed prior to completion of the operation or the \
-         server is not responding.",
-        "Lock request time out period exceeded.",
-        "A transport-level error has occurred when receiving results from the server.",
-        "An existing connection was forcibly closed by the remote host.",
-        "The connection is broken and recovery is not possible.",
-        "Timeout expired. The timeout period elapsed prior to obtaining a connection from the pool. This may \
-         have occurred because all pooled connections were in use and max pool size was reached.",
-        "A network-related or instance-specific error occurred while establishing a connection to SQL Server. \
-         The server was not found or was not accessible.",
-        "The service is unavailable.",
-        "The wait operation timed out",
-        "Something went wrong. Please try again.",
-        "A database error occurred (2627) - Violation of PRIMARY KEY constraint 'PK_FAULTS'. Cannot insert \
-         duplicate key in object 'dbo.FAULTS'.",
+        (
+            "Transaction (Process ID 71) was deadlocked on lock resources with another process and has been \
+             chosen as the deadlock victim. Rerun the transaction.",
+            true,
+        ),
+        (
+            "Execution Timeout Expired.  The timeout period elapsed prior to completion of the operation or the \
+             server is not responding.",
+            true,
+        ),
+        ("Lock request time out period exceeded.", true),
+        (
+            "A transport-level error has occurred when receiving results from the server.",
+            false,
+        ),
+        (
+            "An existing connection was forcibly closed by the remote host.",
+            false,
+        ),
+        (
+            "The connection is broken and recovery is not possible.",
+            false,
+        ),
+        (
+            "Timeout expired. The timeout period elapsed prior to obtaining a connection from the pool. This may \
+             have occurred because all pooled connections were in use and max pool size was reached.",
+            true,
+        ),
+        (
+            "A network-related or instance-specific error occurred while establishing a connection to SQL Server. \
+             The server was not found or was not accessible.",
+            false,
+        ),
+        ("The service is unavailable.", false),
+        ("The wait operation timed out", false),
+        ("Something went wrong. Please try again.", false),
+        (
+            "A database error occurred (2627) - Violation of PRIMARY KEY constraint 'PK_FAULTS'. Cannot insert \
+             duplicate key in object 'dbo.FAULTS'.",
+            true,
+        ),
     ];
-    for message in passing {
+    for (message, is_rolled_back) in passing {
         for status in [400, 409, 500] {
             for body in [exception(message), format!("\"{message}\"")] {
                 let read = read_failing(Ok(answer(status, &body))).await;
@@ -111,6 +136,18 @@ async fn a_refusal_that_says_that_it_passes_has_the_class_of_a_failure() {
                 let write = write_failing(Ok(answer(status, &body))).await;
                 assert_eq!(write.class(), InDoubt, "POST {status} {body}");
             }
+        }
+        let answered = write_failing(Ok(answer(400, &exception(message)))).await;
+        assert_eq!(answered.is_rolled_back(), is_rolled_back, "{message}");
+        // A gateway that gave up waiting says nothing about the database, whatever it quotes.
+        for other in [
+            answer(504, &exception(message)),
+            answer(500, &format!("<html>{message}</html>")),
+        ] {
+            assert!(
+                !write_failing(Ok(other)).await.is_rolled_back(),
+                "{message}"
+            );
         }
         for status in [403, 404] {
             let refused = read_failing(Ok(answer(status, &exception(message)))).await;

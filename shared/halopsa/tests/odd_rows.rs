@@ -106,6 +106,7 @@ fn within() -> SearchWithin {
         since: MORNING,
         ticket_type: None,
         key_field: None,
+        unlisted: false,
     }
 }
 

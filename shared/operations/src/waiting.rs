@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use halogard_domain::ids::{AlertId, EnvironmentId, TicketId};
-use halogard_domain::link::{Claim, IN_DOUBT_MAX, RefusedWrite, WriteKind};
+use halogard_domain::link::{Claim, RefusedWrite, WriteKind};
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::policy::ParkReason;
 use halogard_domain::words::counted;
@@ -312,7 +312,7 @@ fn remedy(
         ),
         WaitingCause::InDoubt => {
             let until = Moment(match link.claim {
-                Claim::InDoubt { since, .. } => since.plus(IN_DOUBT_MAX),
+                Claim::InDoubt { since, end, .. } => since.plus(end.doubt_lasts()),
                 _ => Timestamp::EPOCH,
             });
             format!(

@@ -25,6 +25,11 @@ pub enum Fault {
     Status500,
     /// 500 in the vendor's form although the effect happened.
     Status500AfterEffect,
+    /// 400 although nothing was wrong with the request: the database chose it as the victim of a deadlock, before
+    /// any effect. Liongard's 500.
+    Deadlock,
+    /// The same although the effect happened: it was committed before the deadlock.
+    DeadlockAfterEffect,
     /// A gateway's 404 page, before any effect.
     Gateway404Html,
     /// A gateway's 502 page, before any effect.
@@ -63,6 +68,8 @@ impl Fault {
             Self::Status429 { .. } => "status_429",
             Self::Status500 => "status_500",
             Self::Status500AfterEffect => "status_500_after_effect",
+            Self::Deadlock => "deadlock",
+            Self::DeadlockAfterEffect => "deadlock_after_effect",
             Self::Gateway404Html => "gateway_404_html",
             Self::Gateway502Html => "gateway_502_html",
             Self::Gateway504Html => "gateway_504_html",

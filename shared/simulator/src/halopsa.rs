@@ -136,6 +136,14 @@ impl SimulatedVendor for HaloPsa {
         )
     }
 
+    fn deadlocked(&self) -> SimResponse {
+        refusal::exception(
+            StatusCode::BAD_REQUEST,
+            "Transaction (Process ID 71) was deadlocked on lock resources with another process and has been \
+             chosen as the deadlock victim. Rerun the transaction.",
+        )
+    }
+
     fn end_session(&self, call: &SimRequest) -> SimResponse {
         self.state().forget_token(call);
         refusal::unauthorised()

@@ -28,6 +28,10 @@ pub(crate) trait SimulatedVendor: Clone + Send + Sync + 'static {
     fn throttled(&self, limit: &RateLimit) -> SimResponse;
     /// A 500 in the vendor's form.
     fn broken(&self) -> SimResponse;
+    /// What is answered when the vendor's database ended the work.
+    fn deadlocked(&self) -> SimResponse {
+        self.broken()
+    }
     /// A 401 in the vendor's form; revokes the session of `call`.
     fn end_session(&self, call: &SimRequest) -> SimResponse;
     /// Serves the request.
@@ -196,6 +200,7 @@ fn before_effect<V: SimulatedVendor>(
             with_pause(vendor.throttled(&limit), retry_after.clone())
         }
         Fault::Status500 => vendor.broken(),
+        Fault::Deadlock => vendor.deadlocked(),
         Fault::Gateway404Html => SimResponse::gateway_page(StatusCode::NOT_FOUND),
         Fault::Gateway502Html => SimResponse::gateway_page(StatusCode::BAD_GATEWAY),
         Fault::Gateway504Html => SimResponse::gateway_page(StatusCode::GATEWAY_TIMEOUT),
@@ -204,6 +209,7 @@ fn before_effect<V: SimulatedVendor>(
         Fault::RefuseConnection
         | Fault::DropResponse
         | Fault::Status500AfterEffect
+        | Fault::DeadlockAfterEffect
         | Fault::Gateway504AfterEffect
         | Fault::TruncatedBody
         | Fault::UnexpectedJson
@@ -221,6 +227,7 @@ async fn after_effect<V: SimulatedVendor>(
     match fault {
         Fault::DropResponse => lost(false),
         Fault::Status500AfterEffect => vendor.broken().into_response(),
+        Fault::DeadlockAfterEffect => vendor.deadlocked().into_response(),
         Fault::Gateway504AfterEffect => {
             SimResponse::gateway_page(StatusCode::GATEWAY_TIMEOUT).into_response()
         }

@@ -3,7 +3,7 @@
 use halogard_app::ports::{LinkFilter, Links, Revision};
 use halogard_domain::Link;
 use halogard_domain::ids::{AlertId, TicketId};
-use halogard_domain::link::{Claim, NoteClaim, RefusedWrite, WriteKind};
+use halogard_domain::link::{AttemptEnd, Claim, NoteClaim, RefusedWrite, WriteKind};
 use halogard_domain::policy::ParkReason;
 
 use crate::fixture::{StoreFixture, at_once};
@@ -399,6 +399,7 @@ fn one_of_each() -> [Link; 6] {
             link.claim = Claim::InDoubt {
                 since,
                 searched_at: Some(at(16)),
+                end: AttemptEnd::RolledBack,
             };
         }),
         link_with(6, |link| {

@@ -19,6 +19,8 @@ fn faults() -> Vec<Fault> {
         Fault::Status429 { retry_after: None },
         Fault::Status500,
         Fault::Status500AfterEffect,
+        Fault::Deadlock,
+        Fault::DeadlockAfterEffect,
         Fault::Gateway502Html,
         Fault::Gateway504Html,
         Fault::Gateway504AfterEffect,

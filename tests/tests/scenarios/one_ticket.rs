@@ -8,9 +8,10 @@ use halogard_domain::budget::Limit;
 use halogard_domain::ids::{EnvironmentId, SiteId};
 use halogard_domain::link::{CLAIM_LEFT_MIN, CLAIM_TTL};
 use halogard_domain::policy::Mode;
-use halogard_simulator::halopsa::ArrayFailure;
+use halogard_simulator::halopsa::{ArrayFailure, TitleRule};
 use halogard_simulator::{Fault, SimHaloSettings};
 use halogard_tests::{CaseMatrix, Component, CrashTiming, Scenario, Setup, WebhookDelivery};
+use halogard_tests::driver::POLL_INTERVAL;
 use tracing::Level;
 
 /// A scenario whose HaloPSA lists new tickets `lag` after they were made.
@@ -68,6 +69,74 @@ fn a_lost_answer_opens_no_second_ticket_however_far_lists_lag() {
 }
 
 /// Six alerts are raised at once, one of them for a site that HaloPSA does not know.
+/// `alerts` are raised at once, and HaloPSA's database ends the first `times` requests for their tickets.
+async fn with_database_errors(mut setup: Setup, fault: Fault, lag: u64, alerts: i64, times: u64) {
+    setup.halo.list_lag = Duration::from_secs(lag);
+    setup.webhook_delivery = WebhookDelivery::Never;
+    let mut bundle = Scenario::start(setup).await;
+    bundle.raise(0, "Long ago");
+    bundle.run_until_quiet().await;
+    bundle.run_for(Duration::from_secs(600)).await;
+    let before = bundle.halo.tickets().len();
+    for _ in 0..times {
+        bundle.halo.faults().next("POST /Tickets", fault.clone());
+    }
+    let alerts: Vec<i64> = (0..alerts)
+        .map(|number| bundle.raise(number, "Disk full"))
+        .collect();
+    // A poll, and twenty seconds for each error.
+    let within = POLL_INTERVAL + Duration::from_secs(20) * u32::try_from(times).unwrap();
+    bundle.run_for(within).await;
+    for alert in &alerts {
+        let link = bundle.link(*alert).await.unwrap();
+        assert!(link.ticket.is_some(), "after {within:?}: {:?}", link.claim);
+    }
+    bundle.run_for(Duration::from_secs(3600)).await;
+    assert_eq!(bundle.halo.tickets().len(), before + alerts.len());
+    // What is checked at the end finds tickets by their titles.
+    if bundle.setup.halo.title_rule.is_none() {
+        bundle.conclude().await;
+    }
+}
+
+#[test]
+fn a_database_error_delays_a_ticket_by_seconds_and_opens_no_second_one() {
+    let mut grid = CaseMatrix::new("deadlocks and time-outs of HaloPSA's database");
+    for fault in [
+        Fault::Deadlock,
+        Fault::DeadlockAfterEffect,
+        Fault::Status500,
+        Fault::Status500AfterEffect,
+    ] {
+        for lag in [0, 120, 300] {
+            for (alerts, times) in [(1, 1), (1, 3), (6, 1)] {
+                let label = format!("{fault:?} × {times}, {alerts} alerts, lists lag {lag} s");
+                let setup = Setup::managed();
+                let case = with_database_errors(setup, fault.clone(), lag, alerts, times);
+                grid.case(&label, case);
+            }
+        }
+    }
+    grid.finish();
+}
+
+#[test]
+fn a_database_error_opens_no_second_ticket_where_titles_are_replaced() {
+    let mut grid = CaseMatrix::new("deadlocks of HaloPSA's database, replaced titles");
+    for fault in [Fault::Deadlock, Fault::DeadlockAfterEffect] {
+        for lag in [0, 120, 300] {
+            let mut setup = Setup::managed();
+            setup.halo.title_rule = Some(TitleRule {
+                title: "Monitoring alert".to_owned(),
+                can_be_skipped: false,
+            });
+            let case = with_database_errors(setup, fault.clone(), lag, 1, 1);
+            grid.case(&format!("{fault:?}, lists lag {lag} s"), case);
+        }
+    }
+    grid.finish();
+}
+
 async fn with_a_refused_record(array_failure: ArrayFailure, lag: u64, refused: usize) {
     let setup = Setup::managed();
     let mut policy = setup.policy();

@@ -33,6 +33,8 @@ pub struct PortError {
 pub enum Refusal {
     /// The ticket cannot be closed while it has no assignee.
     MustBeAssigned,
+    /// HaloPSA's database ended a create, and a read by number did not show the ticket.
+    RolledBack,
     /// Mandatory fields are missing; their names, if HaloPSA named them.
     MissingFields(Box<[String]>),
     /// The record does not exist, or the credential may not see it.

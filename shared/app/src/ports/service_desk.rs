@@ -209,4 +209,7 @@ pub struct SearchWithin {
     pub key_field: Option<CustomFieldId>,
     /// The attempt was not made before this time.
     pub since: Timestamp,
+    /// Whether tickets that lists do not show yet are read by their numbers as well: three requests or a few
+    /// more.
+    pub unlisted: bool,
 }

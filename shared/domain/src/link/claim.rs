@@ -39,6 +39,33 @@ pub const IN_DOUBT_SEARCHES: [Duration; 3] = [
     IN_DOUBT_MAX,
 ];
 
+/// When the ticket of a request is searched for that HaloPSA's database ended by its own account, counted from
+/// the response. The search reads tickets by their numbers, which lists that lag do not delay; the same was done
+/// right after the response. Time for a replica that reads are answered from.
+pub const ROLLED_BACK_SEARCH: Duration = Duration::from_secs(15);
+
+/// How the request of an attempt in doubt ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptEnd {
+    /// Without a response, or with one that says nothing: HaloPSA may still be processing it.
+    #[default]
+    Unknown,
+    /// HaloPSA answered that its database had ended it, and a read by number did not show the ticket.
+    RolledBack,
+}
+
+impl AttemptEnd {
+    /// How long the ticket may be missing from what a search shows, counted from the end of the request.
+    #[must_use]
+    pub const fn doubt_lasts(self) -> Duration {
+        match self {
+            Self::Unknown => IN_DOUBT_MAX,
+            Self::RolledBack => ROLLED_BACK_SEARCH,
+        }
+    }
+}
+
 /// The exclusive right to open the ticket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -64,6 +91,9 @@ pub enum Claim {
         since: Timestamp,
         /// When the last search began that did not find the ticket.
         searched_at: Option<Timestamp>,
+        /// How the request ended.
+        #[serde(default)]
+        end: AttemptEnd,
     },
 }
 
@@ -71,9 +101,16 @@ impl Claim {
     /// An attempt that was last known to be under way at `since`. Its ticket was not searched for yet.
     #[must_use]
     pub const fn in_doubt(since: Timestamp) -> Self {
+        Self::in_doubt_after(AttemptEnd::Unknown, since)
+    }
+
+    /// An attempt whose request ended with `end` at `since`.
+    #[must_use]
+    pub const fn in_doubt_after(end: AttemptEnd, since: Timestamp) -> Self {
         Self::InDoubt {
             since,
             searched_at: None,
+            end,
         }
     }
 
@@ -87,18 +124,23 @@ impl Claim {
     /// When the ticket of an attempt is searched for next that was last known to be under way at
     /// `since`. The search that begins at or after the end of the doubt is the last one.
     #[must_use]
-    pub fn next_search(since: Timestamp, searched_at: Option<Timestamp>) -> Timestamp {
+    pub fn next_search(
+        since: Timestamp,
+        searched_at: Option<Timestamp>,
+        end: AttemptEnd,
+    ) -> Timestamp {
+        let last = since.plus(end.doubt_lasts());
         IN_DOUBT_SEARCHES
-            .map(|delay| since.plus(delay))
+            .map(|delay| since.plus(delay).min(last))
             .into_iter()
             .find(|due| searched_at.is_none_or(|searched_at| searched_at < *due))
-            .unwrap_or_else(|| since.plus(IN_DOUBT_MAX))
+            .unwrap_or(last)
     }
 
     /// Whether a search that began at `searched_at` proves that the attempt opened no ticket.
     #[must_use]
-    pub fn is_disproved(since: Timestamp, searched_at: Timestamp) -> bool {
-        searched_at >= since.plus(IN_DOUBT_MAX)
+    pub fn is_disproved(since: Timestamp, searched_at: Timestamp, end: AttemptEnd) -> bool {
+        searched_at >= since.plus(end.doubt_lasts())
     }
 }
 
@@ -125,7 +167,9 @@ impl Link {
                 *since = now;
                 *until = now.plus(CLAIM_TTL);
             }
-            Claim::InDoubt { since, searched_at } if since.believed_at(now) != *since => {
+            Claim::InDoubt {
+                since, searched_at, ..
+            } if since.believed_at(now) != *since => {
                 *since = now;
                 *searched_at = None;
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::alert::Alert;
-use crate::link::{Claim, Link, TerminalReason, WriteKind};
+use crate::link::{AttemptEnd, Claim, Link, TerminalReason, WriteKind};
 use crate::plan::{Step, closing_the_group};
 use crate::policy::{Mapping, Mode, ParkReason, Policy, Template};
 use crate::render;
@@ -27,16 +27,25 @@ pub(super) fn plan(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) 
     match link.claim {
         Claim::Held { until, .. } if until > now => vec![Step::Wait(until)],
         // The holder never recorded how its attempt ended.
-        Claim::Held { until, .. } => find(until, None, now),
-        Claim::InDoubt { since, searched_at } => find(since, searched_at, now),
+        Claim::Held { until, .. } => find(until, None, AttemptEnd::Unknown, now),
+        Claim::InDoubt {
+            since,
+            searched_at,
+            end,
+        } => find(since, searched_at, end, now),
         Claim::Free => open(link, alert, policy, now),
     }
 }
 
 /// Searches again and again for the ticket of an attempt that was last known to be under way at `since`:
 /// HaloPSA's lists may lag.
-fn find(since: Timestamp, searched_at: Option<Timestamp>, now: Timestamp) -> Vec<Step> {
-    let due = Claim::next_search(since, searched_at);
+fn find(
+    since: Timestamp,
+    searched_at: Option<Timestamp>,
+    end: AttemptEnd,
+    now: Timestamp,
+) -> Vec<Step> {
+    let due = Claim::next_search(since, searched_at, end);
     if due > now {
         vec![Step::Wait(due)]
     } else {

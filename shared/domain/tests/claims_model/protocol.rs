@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use halogard_domain::Timestamp;
 use halogard_domain::ids::TicketId;
-use halogard_domain::link::{CLAIM_LEFT_MIN, Claim, REQUEST_LINGER};
+use halogard_domain::link::{AttemptEnd, CLAIM_LEFT_MIN, Claim, REQUEST_LINGER};
 use halogard_domain::plan::{Step, plan};
 use halogard_domain::policy::{Mode, Policy};
 use halogard_domain::sweep_cursor::INDEX_LAG_MAX;
@@ -57,7 +57,9 @@ impl Rules {
         Self {
             policy: policy(Mode::Managed),
             left_min: CLAIM_LEFT_MIN,
-            is_disproved: Claim::is_disproved,
+            is_disproved: |since, searched_at| {
+                Claim::is_disproved(since, searched_at, AttemptEnd::Unknown)
+            },
             keeps_lost_claims: false,
         }
     }
@@ -82,6 +84,7 @@ impl Rules {
             Claim::InDoubt {
                 since,
                 searched_at: Some(searched_at),
+                end: AttemptEnd::Unknown,
             }
         }
     }
@@ -287,7 +290,11 @@ fn result_of(number: u32, end: End) -> WriteResult {
     match end {
         End::Opened => opened(number),
         End::NotOpened => WriteResult::NotOpened(claim),
-        End::Lost { at } => WriteResult::OpenInDoubt { claim, since: at },
+        End::Lost { at } => WriteResult::OpenInDoubt {
+            claim,
+            since: at,
+            end: AttemptEnd::Unknown,
+        },
     }
 }
 

@@ -75,7 +75,9 @@ impl State {
                 *until = (*until).max(NOW.minus(IN_DOUBT_MAX));
                 *since = until.minus(CLAIM_TTL);
             }
-            Claim::InDoubt { since, searched_at } => {
+            Claim::InDoubt {
+                since, searched_at, ..
+            } => {
                 (*since, *searched_at) = normal_doubt(*since, *searched_at);
             }
         }
@@ -117,7 +119,9 @@ impl State {
         let [one, other] = match &mut self.pair.claim {
             Claim::Free => [None, None],
             Claim::Held { since, until, .. } => [Some(since), Some(until)],
-            Claim::InDoubt { since, searched_at } => [Some(since), searched_at.as_mut()],
+            Claim::InDoubt {
+                since, searched_at, ..
+            } => [Some(since), searched_at.as_mut()],
         };
         let workers = self.workers.iter_mut().flat_map(Worker::times_mut);
         let requests = self
@@ -192,7 +196,9 @@ impl Hash for Pair {
                 until,
                 ..
             } => (*number, Some(*since), Some(*until)),
-            Claim::InDoubt { since, searched_at } => (u32::MAX, Some(*since), *searched_at),
+            Claim::InDoubt {
+                since, searched_at, ..
+            } => (u32::MAX, Some(*since), *searched_at),
         }
         .hash(state);
     }

@@ -29,8 +29,9 @@ const CLIENT_PAGES_MAX: u32 = 10;
 const TEXTS_MAX: usize = 10;
 
 impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
-    /// Searches by title, then among the client's newest tickets, then among the deleted ones. Among the
-    /// client's tickets the custom field for the key and the end of the text count as well as the title.
+    /// Searches by title, then among the client's newest tickets, then among those that lists may not show yet
+    /// where `within` says so, then among the deleted ones. Among the client's tickets and the unlisted ones the
+    /// custom field for the key and the end of the text count as well as the title.
     /// Usually spends one to three requests.
     pub(super) async fn search(
         &self,
@@ -59,6 +60,12 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         };
         if !newest.tickets.is_empty() {
             return Ok(newest.tickets);
+        }
+        if within.unlisted {
+            let unlisted = self.search_unlisted(key, within).await?;
+            if !unlisted.is_empty() {
+                return Ok(unlisted);
+            }
         }
         let deleted = self.search_titles(&deleted, key, within.client).await?;
         if !deleted.tickets.is_empty() {
@@ -107,10 +114,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             tickets: Vec::new(),
             missing,
         };
-        let in_field = |row: &TicketRow| {
-            let text = within.key_field.and_then(|field| row.custom_text(field));
-            text.is_some_and(|text| text == key.to_string())
-        };
+        let in_field = |row: &TicketRow| is_in_field(row, key, within);
         for row in &rows {
             let title = row.summary.as_deref().unwrap_or_default();
             let marked = in_field(row).then(|| key.unverified());
@@ -143,6 +147,29 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
                 found.tickets.extend(keyed);
             }
         }
+        Ok(found)
+    }
+
+    /// The newest tickets that carry the key anywhere, those that lists do not show yet among them.
+    async fn search_unlisted(
+        &self,
+        key: &SignedKey,
+        within: &SearchWithin,
+    ) -> Result<Vec<KeyedTicket>, PortError> {
+        let detail = TicketDetail {
+            includedetails: true,
+            nocache: true,
+        };
+        let mut found = Vec::new();
+        for row in self.newest_of_all(detail).await? {
+            let title = row.summary.as_deref().unwrap_or_default();
+            let is_marked = row.describes(&key.reference()) || is_in_field(&row, key, within);
+            let marked = is_marked.then(|| key.unverified());
+            if let Some(marked) = exact_key(title, key).or(marked) {
+                found.extend(self.keyed(&row, marked, false).await?);
+            }
+        }
+        found.sort_by_key(|found| found.ticket.id);
         Ok(found)
     }
 
@@ -383,6 +410,12 @@ fn exact_key(title: &str, key: &SignedKey) -> Option<UnverifiedKey> {
     let same: Vec<_> = all.filter(is_same_or_later).collect();
     let proven = same.iter().find(|marked| **marked == key.unverified());
     proven.or(same.first()).cloned()
+}
+
+/// Whether the custom field for the key holds that of `key`.
+fn is_in_field(row: &TicketRow, key: &SignedKey, within: &SearchWithin) -> bool {
+    let text = within.key_field.and_then(|field| row.custom_text(field));
+    text.is_some_and(|text| text == key.to_string())
 }
 
 /// Whether `row` may be the ticket that was requested, under a title without any key.

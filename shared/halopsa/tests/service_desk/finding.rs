@@ -14,6 +14,44 @@ fn within(client: Option<u64>) -> SearchWithin {
         ticket_type: Some(TicketTypeId::new(5)),
         key_field: None,
         since: MORNING,
+        unlisted: false,
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_that_no_list_shows_yet_is_found_by_its_number() {
+    let within = SearchWithin {
+        unlisted: true,
+        ..within(Some(17))
+    };
+    let nothing = || list(json!([]));
+    let missing = || json!("Record not found");
+    let replaced = |text: String| {
+        let mut row = row(4243, "Monitoring alert");
+        row["details"] = json!(text);
+        row
+    };
+    let reference = format!("full\n\nHalogard {}", key());
+    for (read, is_found) in [
+        (row(4243, &format!("[{}] Disk", key())), true),
+        (replaced(reference), true),
+        (replaced("full".to_owned()), false),
+    ] {
+        let newest = list(json!([row(4242, "Printer jams")]));
+        let mut answers = vec![(200, nothing()), (200, nothing()), (200, newest)];
+        answers.extend([(200, read), (404, missing()), (404, missing())]);
+        if !is_found {
+            // Among the deleted ones.
+            answers.push((200, nothing()));
+        }
+        let harness = Harness::new();
+        for (status, body) in answers {
+            harness.next(Ok(answer(status, &body.to_string())));
+        }
+        let found = harness.desk().find(&key(), &within).await.unwrap();
+        let ids: Vec<u64> = found.iter().map(|it| it.ticket.id.get()).collect();
+        assert_eq!(ids, if is_found { vec![4243] } else { vec![] });
+        harness.assert_all_settled();
     }
 }
 

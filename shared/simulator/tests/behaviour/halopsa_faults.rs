@@ -118,6 +118,7 @@ async fn each_fault_before_the_effect_leaves_no_ticket() {
             429,
         ),
         (Fault::Status500, 500),
+        (Fault::Deadlock, 400),
         (Fault::Gateway502Html, 502),
         (Fault::Gateway504Html, 504),
         (Fault::Empty403, 403),
@@ -141,6 +142,7 @@ async fn each_fault_before_the_effect_leaves_no_ticket() {
 async fn each_fault_after_the_effect_leaves_the_ticket() {
     let faults = [
         Fault::DropResponse,
+        Fault::DeadlockAfterEffect,
         Fault::Gateway504AfterEffect,
         Fault::Status500AfterEffect,
         Fault::TruncatedBody,

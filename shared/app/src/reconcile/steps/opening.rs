@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use halogard_domain::adoption::{AdoptionVerdict, Mismatch, StoreHistory};
 use halogard_domain::link::{
-    Base, Claim, Closure, OpeningSnapshot, REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind,
+    AttemptEnd, Base, Claim, Closure, OpeningSnapshot, REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind,
 };
 use halogard_domain::policy::ClosedBy;
 use halogard_domain::ticket::{HumanActivity, NewTicket, TicketDraft};
@@ -31,10 +31,10 @@ impl<E: Env> Reconciler<E> {
     /// missing from HaloPSA's lists any more ends the doubt without one.
     pub(super) async fn find(&self, session: &mut PairSession<'_>) -> Result<Next, ReconcileError> {
         let now = self.clock.now();
-        let since = match session.link.claim {
-            Claim::Held { until, .. } => until,
-            Claim::InDoubt { since, .. } => since,
-            Claim::Free => now,
+        let (since, end) = match session.link.claim {
+            Claim::Held { until, .. } => (until, AttemptEnd::Unknown),
+            Claim::InDoubt { since, end, .. } => (since, end),
+            Claim::Free => (now, AttemptEnd::Unknown),
         };
         // No ticket was ever requested for it: its link may have expired.
         let has_expired = session.link.opening.is_none() && session.link.key.is_none();
@@ -46,6 +46,7 @@ impl<E: Env> Reconciler<E> {
             ticket_type: opening.and_then(|opening| opening.ticket_type),
             key_field: template.and_then(|(_, template)| template.key_field),
             since,
+            unlisted: end == AttemptEnd::RolledBack,
         };
         let key = session.link.key(session.policy);
         let key = self.key_secret().await?.sign(key);
@@ -93,7 +94,7 @@ impl<E: Env> Reconciler<E> {
                 | AdoptionVerdict::AskWhoOpened => {}
             }
         }
-        if !is_found && Claim::is_disproved(since, now) {
+        if !is_found && Claim::is_disproved(since, now, end) {
             session.link.claim = Claim::Free;
             if session.link.hides_its_tickets() {
                 let error = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaUnrecognised)
@@ -104,6 +105,7 @@ impl<E: Env> Reconciler<E> {
             session.link.claim = Claim::InDoubt {
                 since,
                 searched_at: Some(now),
+                end,
             };
         }
         self.save(session).await?;
@@ -213,7 +215,15 @@ impl<E: Env> Reconciler<E> {
                     if error.code == ErrorCode::HalopsaUnrecognised {
                         session.apply(WriteResult::Unrecognised(claim.clone()));
                     }
-                    session.apply(WriteResult::OpenInDoubt { claim, since: now });
+                    let end = match error.refusal {
+                        Some(Refusal::RolledBack) => AttemptEnd::RolledBack,
+                        _ => AttemptEnd::Unknown,
+                    };
+                    session.apply(WriteResult::OpenInDoubt {
+                        claim,
+                        since: now,
+                        end,
+                    });
                 }
                 let message = error.message.clone().map(String::from);
                 session.record(now, Action::OpenInDoubt, message);

@@ -1,6 +1,8 @@
 //! Opening tickets in arrays, and finding out what a refused array has opened.
 
-use halogard_app::ports::{Admission, Clock, KeyedTicket, OpeningGuard, PortError, RequestBudget};
+use halogard_app::ports::{
+    Admission, Clock, KeyedTicket, OpeningGuard, PortError, Refusal, RequestBudget,
+};
 use halogard_domain::ids::TicketId;
 use halogard_domain::key::UnverifiedKey;
 use halogard_domain::ticket::NewTicket;
@@ -66,6 +68,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         let writes: Vec<_> = writes.collect();
         match self.client.post_new_tickets(&writes, send_before).await {
             Ok(rows) => self.opened(new, rows, began).await,
+            Err(error) if error.is_rolled_back() => self.after_rollback(new, error.into()).await,
             Err(error) => {
                 let error = PortError::from(error);
                 if !concerns_one_record(&error) || new.len() < 2 {
@@ -144,13 +147,52 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             .collect()
     }
 
-    /// Tickets with keys like those of `new` that a refused array left behind. HaloPSA's lists may lag, so
-    /// the numbers after the newest listed ticket are read until some are not assigned: reading a ticket
-    /// by its number does not lag. Spends three requests or a few more.
+    /// The answers after HaloPSA's database ended the request: a part of it may have been committed before, so
+    /// the newest tickets are read. One that is not among them stays in doubt until it is searched for once more.
+    async fn after_rollback(&self, new: &[NewTicket], error: PortError) -> WriteResults<Ticket> {
+        let found = match self.left_behind(new).await {
+            Ok(found) => found,
+            Err(unread) => {
+                tracing::warn!(error = %unread, "what HaloPSA's database kept of a create is not known");
+                return same_error_for_all(new, &error);
+            }
+        };
+        let answer = |ticket: &NewTicket| {
+            let key = ticket.key.unverified();
+            match found.iter().find(|found| found.key == key) {
+                Some(open) => Ok(open.ticket.clone()),
+                None => Err(PortError {
+                    refusal: Some(Refusal::RolledBack),
+                    ..error.clone()
+                }),
+            }
+        };
+        new.iter().map(answer).collect()
+    }
+
+    /// Tickets with keys like those of `new` that a refused array left behind. Spends three requests or a few
+    /// more.
     async fn left_behind(&self, new: &[NewTicket]) -> Result<Vec<KeyedTicket>, PortError> {
         let Some(first) = new.first() else {
             return Ok(Vec::new());
         };
+        let detail = TicketDetail {
+            includedetails: false,
+            nocache: true,
+        };
+        let rows = self.newest_of_all(detail).await?;
+        let prefix = &first.key.key.prefix;
+        let first_key = |title: &str| UnverifiedKey::all_in(title, prefix).into_iter().next();
+        self.keyed_rows(rows, false, first_key).await
+    }
+
+    /// The newest tickets of all clients, in no order. HaloPSA's lists may lag, so the numbers after the newest
+    /// listed ticket are read, with `detail`, until some are not assigned: reading a ticket by its number does
+    /// not lag.
+    pub(in crate::service_desk) async fn newest_of_all(
+        &self,
+        detail: TicketDetail,
+    ) -> Result<Vec<TicketRow>, PortError> {
         let query = TicketQuery {
             newest_first: true,
             nocache: true,
@@ -158,19 +200,17 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         };
         let mut rows = self.client.tickets_page(&query, 1).await?.rows;
         if let Some(newest) = rows.iter().map(|row| row.id.get()).max() {
-            rows.extend(self.tickets_after(newest).await?);
+            rows.extend(self.tickets_after(newest, detail).await?);
         }
-        let prefix = &first.key.key.prefix;
-        let first_key = |title: &str| UnverifiedKey::all_in(title, prefix).into_iter().next();
-        self.keyed_rows(rows, false, first_key).await
+        Ok(rows)
     }
 
     /// Tickets with a higher number than `newest`, which may not be listed yet.
-    async fn tickets_after(&self, newest: u64) -> Result<Vec<TicketRow>, PortError> {
-        let detail = TicketDetail {
-            includedetails: false,
-            nocache: true,
-        };
+    async fn tickets_after(
+        &self,
+        newest: u64,
+        detail: TicketDetail,
+    ) -> Result<Vec<TicketRow>, PortError> {
         let mut rows = Vec::new();
         let mut unassigned = 0;
         for number in (newest + 1..).take(UNLISTED_MAX) {
@@ -186,7 +226,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
                 return Ok(rows);
             }
         }
-        Err(unrecognised())
+        Err(PortError::short_list())
     }
 
     /// Tickets with keys like those of `new` that were opened since a little before `began`.
