@@ -27,8 +27,8 @@ const CYCLE_GAP_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often it is recorded that the store is in use.
 const RECORD_EVERY: Duration = Duration::from_secs(120);
 
-/// How long an alert waits at first before it is checked again whether its ticket may be opened. Then it
-/// waits as long as it has waited already.
+/// How long an alert waits at first before it is checked again whether its ticket may be opened, once a sweep can
+/// show that. Then it waits as long as it has waited since.
 const HOLD_MIN: Duration = Duration::from_secs(15);
 
 /// The longest such pause.
@@ -267,11 +267,15 @@ impl StoreContinuity {
                 return Some(shown);
             }
         }
-        let waited = now.since(self.began_at);
-        let retry_at = now.plus(waited.clamp(HOLD_MIN, HOLD_MAX));
         let needed = self.sweep_needed_from()?;
         let is_new = recurrence == 1 && alert.raised_at > self.began_at.plus(CLOCK_AHEAD_MAX);
-        (!is_new).then(|| needed.max(retry_at))
+        let overdue = now.since(needed).clamp(HOLD_MIN, HOLD_MAX);
+        let retry_at = if needed > now {
+            needed
+        } else {
+            now.plus(overdue)
+        };
+        (!is_new).then_some(retry_at)
     }
 
     /// Whether no sync cycle has run for longer than usual, or the recorded times cannot be.

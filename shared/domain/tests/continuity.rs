@@ -82,6 +82,31 @@ fn after_an_unknown_ticket_older_alerts_wait_until_no_list_can_lag() {
 }
 
 #[test]
+fn an_alert_that_waits_is_checked_when_a_sweep_can_show_it_and_then_ever_more_rarely() {
+    let mut store = young(at(1000));
+    store.observe_unknown_ticket();
+    let settled = at(1000).plus(IN_DOUBT_MAX);
+    let soon = settled.minus(Duration::from_secs(1));
+    store.observe_cycle(soon);
+    assert_eq!(store.hold_until(&raised(900), 1, soon), Some(settled));
+    for (waited, until) in [
+        (Duration::ZERO, 15),
+        (Duration::from_secs(14), 29),
+        (Duration::from_secs(40), 80),
+        (Duration::from_secs(290), 580),
+        (Duration::from_secs(400), 700),
+    ] {
+        store.observe_cycle(settled.plus(waited));
+        let held = store.hold_until(&raised(900), 1, settled.plus(waited));
+        assert_eq!(
+            held,
+            Some(settled.plus(Duration::from_secs(until))),
+            "{waited:?}"
+        );
+    }
+}
+
+#[test]
 fn a_store_that_was_away_is_behind_whatever_the_next_sweep_shows() {
     // As table recovery leaves it: no process starts, and nothing says that it was replaced.
     let mut store = current();

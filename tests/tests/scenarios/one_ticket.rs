@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use halogard_app::ports::Clock as _;
 use halogard_domain::budget::Limit;
 use halogard_domain::ids::{EnvironmentId, SiteId};
-use halogard_domain::link::{CLAIM_LEFT_MIN, CLAIM_TTL};
+use halogard_domain::link::{CLAIM_LEFT_MIN, CLAIM_TTL, IN_DOUBT_MAX};
 use halogard_domain::policy::Mode;
 use halogard_simulator::halopsa::{ArrayFailure, TitleRule};
 use halogard_simulator::{Fault, SimHaloSettings};
-use halogard_tests::{CaseMatrix, Component, CrashTiming, Scenario, Setup, WebhookDelivery};
 use halogard_tests::driver::POLL_INTERVAL;
+use halogard_tests::{CaseMatrix, Component, CrashTiming, Scenario, Setup, WebhookDelivery};
 use tracing::Level;
 
 /// A scenario whose HaloPSA lists new tickets `lag` after they were made.
@@ -68,7 +69,6 @@ fn a_lost_answer_opens_no_second_ticket_however_far_lists_lag() {
     grid.finish();
 }
 
-/// Six alerts are raised at once, one of them for a site that HaloPSA does not know.
 /// `alerts` are raised at once, and HaloPSA's database ends the first `times` requests for their tickets.
 async fn with_database_errors(mut setup: Setup, fault: Fault, lag: u64, alerts: i64, times: u64) {
     setup.halo.list_lag = Duration::from_secs(lag);
@@ -137,6 +137,7 @@ fn a_database_error_opens_no_second_ticket_where_titles_are_replaced() {
     grid.finish();
 }
 
+/// Six alerts are raised at once, one of them for a site that HaloPSA does not know.
 async fn with_a_refused_record(array_failure: ArrayFailure, lag: u64, refused: usize) {
     let setup = Setup::managed();
     let mut policy = setup.policy();
@@ -293,6 +294,46 @@ async fn a_restored_backup_holds_back_no_alert_that_is_new() {
     let within = Duration::from_secs(130);
     bundle.run_until("it has a ticket", within, is_open).await;
     bundle.conclude().await;
+}
+
+/// A backup is put back; an alert is raised `after` seconds later, when it may still be one that was raised before by
+/// a clock that is ahead, and is to have its ticket when a sweep can show that it had none.
+async fn raise_soon_after_a_restore(poll_interval: u64, after: u64) {
+    let setup = Setup::managed();
+    let mut bundle = Scenario::start(Setup {
+        poll_interval: Duration::from_secs(poll_interval),
+        webhook_delivery: WebhookDelivery::Never,
+        level: Level::INFO,
+        ..setup
+    })
+    .await;
+    bundle.run_until_quiet().await;
+    let backup = bundle.back_up().await;
+    bundle.run_for(Duration::from_secs(3600)).await;
+    let lost = bundle.raise(0, "Lost with the store");
+    bundle.run_until_quiet().await;
+    let restored_at = bundle.time.now();
+    bundle.restore(&backup).await;
+    bundle.run_for(Duration::from_secs(after)).await;
+    let new = bundle.raise(1, "Raised after the restart");
+    let due = IN_DOUBT_MAX + Duration::from_secs(poll_interval + 15);
+    let within = due.saturating_sub(bundle.time.now().since(restored_at));
+    let is_open = |bundle: &Scenario| bundle.ticket_of(new).is_some();
+    bundle.run_until("it has a ticket", within, is_open).await;
+    bundle.conclude().await;
+    bundle.only_ticket(lost);
+}
+
+#[test]
+fn an_alert_that_is_raised_right_after_a_restore_waits_no_longer_than_a_sweep_needs() {
+    let mut grid = CaseMatrix::new("an alert is raised right after a restore");
+    for poll_interval in [2, 5, 10, 60] {
+        for after in [0, 30, 55] {
+            let label = format!("a poll each {poll_interval} s, raised after {after} s");
+            grid.case(&label, raise_soon_after_a_restore(poll_interval, after));
+        }
+    }
+    grid.finish();
 }
 
 #[tokio::test]

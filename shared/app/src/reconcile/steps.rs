@@ -270,9 +270,14 @@ impl<E: Env> Reconciler<E> {
         Ok(Some(swept_at))
     }
 
-    /// Sweeps for `count` tickets, unless that was done a moment ago.
-    pub(super) async fn sweep_for_changes(&self, count: usize) -> Result<(), PortError> {
-        match self.sweep_if_older_than(WRITE_AGE_MAX / 2, count).await {
+    /// Sweeps for `count` tickets that are to be written, unless that was done a moment ago, and less than `age`.
+    pub(super) async fn sweep_for_writes(
+        &self,
+        age: Duration,
+        count: usize,
+    ) -> Result<(), PortError> {
+        let age = age.min(WRITE_AGE_MAX / 2);
+        match self.sweep_if_older_than(age, count).await {
             Ok(_) => Ok(()),
             Err(ReconcileError::Port(error)) => Err(error),
             Err(ReconcileError::Conflict | ReconcileError::Unsettled) => Err(PortError::new(

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use halogard_domain::ids::TicketId;
+use halogard_domain::link::WRITE_AGE_MAX;
 use halogard_domain::ticket::TicketChange;
 
 use crate::env::Env;
@@ -49,7 +50,7 @@ impl<E: Env> Reconciler<E> {
         }
         if !batch.sweeps.is_empty() {
             let count = batch.sweeps.len();
-            let swept = self.sweep_for_changes(count).await;
+            let swept = self.sweep_for_writes(WRITE_AGE_MAX, count).await;
             deliver(batch.sweeps, vec![swept; count]);
         }
         for round in one_of_each_ticket(batch.changes) {

@@ -113,12 +113,16 @@ impl<E: Env> Reconciler<E> {
             .store
             .load_record::<StoreContinuity>(&Singleton)
             .await?;
+        let now = self.clock.now();
         let needed_from = stored.value.sweep_needed_from();
-        let is_due = needed_from.is_some_and(|from| from <= self.clock.now());
-        if stored.value.completeness != Completeness::Behind || !is_due {
+        let Some(from) = needed_from.filter(|from| *from <= now) else {
+            return Ok(stored.value);
+        };
+        if stored.value.completeness != Completeness::Behind {
             return Ok(stored.value);
         }
-        self.sweep_for_changes(count).await?;
+        // However young, a sweep that began before shows nothing.
+        self.sweep_for_writes(now.since(from), count).await?;
         let stored = self
             .store
             .load_record::<StoreContinuity>(&Singleton)
