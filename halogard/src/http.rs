@@ -27,7 +27,8 @@ use halogard_halopsa::webhook::{self, FirstBodies};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::body::{self, BodyMemory, ReceivedBody};
+use crate::body::{self, ReceivedBody};
+use crate::body_memory::BodyMemory;
 use crate::connections::RequestConnection;
 use crate::engine::WorkSignal;
 use crate::health::Health;
@@ -274,7 +275,7 @@ impl<S, C, R> HttpState<S, C, R> {
             return Ok(ReceivedBody::default());
         }
         let is_authentic = verdict == HeadVerdict::Authentic;
-        self.bodies.read(headers, body, is_authentic).await
+        body::receive(&self.bodies, headers, body, is_authentic).await
     }
 
     /// The answer to a delivery. What is not authentic learns nothing about why.

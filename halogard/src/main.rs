@@ -7,6 +7,7 @@
 #![recursion_limit = "256"]
 
 mod body;
+mod body_memory;
 mod cli;
 mod clock;
 mod commands;

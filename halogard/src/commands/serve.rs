@@ -39,7 +39,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::body::BodyMemory;
+use crate::body_memory::BodyMemory;
 use crate::commands::rotate;
 use crate::connect::{self, NetworkReconciler, PatientBudget, PermitWait};
 use crate::data_folder;

@@ -13,7 +13,7 @@ use halogard_sqlite::Store;
 
 use super::SWEEP_INTERVAL;
 use super::vendors::SimulatedVendors;
-use crate::body::BodyMemory;
+use crate::body_memory::BodyMemory;
 use crate::clock::AcceleratedClock;
 use crate::commands::serve::webhook_auth;
 use crate::connect::{self, NetworkEnv, PermitWait};
