@@ -17,7 +17,7 @@ use halogard_domain::budget::Limit;
 use halogard_domain::contact::VendorContacts;
 use halogard_domain::credential_state::CredentialStates;
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, TicketId};
-use halogard_domain::link::{REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind};
+use halogard_domain::link::{NamedFields, REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind};
 use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::notify::NotifyChannel;
 use halogard_domain::pause::{Pause, PauseScope};
@@ -102,6 +102,7 @@ async fn used_store() -> (Store, TempDir) {
     refused.observed_alert = Some(alert(41, "new"));
     refused.record_refusal(RefusedWrite {
         write: WriteKind::Open,
+        fields: NamedFields::NONE,
         message: "Please select a Category for this ticket, it is mandatory for the ticket type"
             .to_owned(),
         policy_fingerprint: policy().fingerprint(),

@@ -30,7 +30,7 @@ pub use claim::{
     NoteClaim, REQUEST_LINGER, ROLLED_BACK_SEARCH,
 };
 pub use observations::{REPORT_DISORDER_MAX, WRITE_AGE_MAX};
-pub use refusals::{REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind};
+pub use refusals::{NamedFields, REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind};
 
 /// Earlier tickets that a link names. A sweep recognises older ones by the number in their key.
 pub const EARLIER_TICKETS_MAX: usize = 20;

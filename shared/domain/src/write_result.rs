@@ -6,7 +6,7 @@
 
 use crate::ids::{PriorityId, StatusId, TechnicianId, TicketId};
 use crate::link::{
-    AcceptedChange, AttemptEnd, Base, Claim, Closure, Link, NoteClaim, REQUEST_LINGER,
+    AcceptedChange, AttemptEnd, Base, Claim, Closure, Link, NamedFields, NoteClaim, REQUEST_LINGER,
     RefusedWrite, WriteKind,
 };
 use crate::policy::ClosedBy;
@@ -156,7 +156,7 @@ impl Link {
             WriteResult::NotCarriedOut(refused) => self.take_back_accepted(refused),
             WriteResult::NoteAdded(note) if self.ticket == Some(note.ticket) => {
                 self.release_note(*note);
-                self.clear_refusal(WriteKind::AddNote);
+                self.clear_refusal(WriteKind::AddNote, NamedFields::NONE);
                 self.note_count = self.note_count.saturating_add(1);
             }
             WriteResult::NoteNotAdded(note) => self.release_note(*note),
@@ -210,7 +210,7 @@ impl Link {
         self.observe_current_ticket(ticket.clone());
         self.accept_change(accepted, earlier);
         let (write, at) = (accepted.write, accepted.answered_at);
-        self.clear_refusal(write);
+        self.clear_refusal(write, accepted.fields());
         let Some(base) = &mut self.base else { return };
         match write {
             WriteKind::Close => {

@@ -7,7 +7,7 @@ use halogard_domain::adoption::{
 };
 use halogard_domain::ids::{HaloClientId, TicketId, TicketTypeId};
 use halogard_domain::link::{
-    Claim, EARLIER_TICKETS_MAX, OpeningSnapshot, REPORTED_TICKETS_MAX, RefusedWrite,
+    Claim, EARLIER_TICKETS_MAX, NamedFields, OpeningSnapshot, REPORTED_TICKETS_MAX, RefusedWrite,
     UNRECOGNISED_MAX, WriteKind,
 };
 use halogard_domain::pair_status::{PairStatus, pair_status};
@@ -299,6 +299,7 @@ fn no_ticket_is_requested_after_two_that_were_accepted_and_not_found() {
     assert!(link.hides_its_tickets());
     link.record_refusal(RefusedWrite {
         write: WriteKind::Open,
+        fields: NamedFields::NONE,
         message: "hidden".into(),
         policy_fingerprint: policy.fingerprint(),
         ticket_changed_at: None,

@@ -8,8 +8,8 @@ use halogard_domain::ids::{
     EnvironmentId, HaloClientId, PriorityId, TechnicianId, TicketId, TicketTypeId,
 };
 use halogard_domain::link::{
-    AttemptEnd, Claim, IN_DOUBT_MAX, IN_DOUBT_SEARCHES, OpeningSnapshot, REFUSAL_RETRY_AFTER,
-    ROLLED_BACK_SEARCH, RefusedWrite, TerminalReason, WriteKind,
+    AttemptEnd, Claim, IN_DOUBT_MAX, IN_DOUBT_SEARCHES, NamedFields, OpeningSnapshot,
+    REFUSAL_RETRY_AFTER, ROLLED_BACK_SEARCH, RefusedWrite, TerminalReason, WriteKind,
 };
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::plan::Step;
@@ -738,6 +738,7 @@ fn a_refused_write_is_not_repeated_until_what_led_to_it_changes() {
     let mut link = Link::new(alert().id);
     link.refused.push(RefusedWrite {
         write: WriteKind::Open,
+        fields: NamedFields::NONE,
         message: "Details is mandatory".into(),
         policy_fingerprint: policy.fingerprint(),
         ticket_changed_at: None,
@@ -767,6 +768,7 @@ fn a_refused_priority_does_not_block_the_note() {
     link.observed_ticket = Some(seen.clone());
     link.refused.push(RefusedWrite {
         write: WriteKind::SetFields,
+        fields: NamedFields::PRIORITY,
         message: "no".into(),
         policy_fingerprint: policy.fingerprint(),
         ticket_changed_at: Some(seen.changed_at),

@@ -3,10 +3,11 @@
 mod support;
 
 use halogard_domain::ids::PriorityId;
-use halogard_domain::link::{RefusedWrite, TerminalReason, WriteKind};
+use halogard_domain::link::{NamedFields, RefusedWrite, TerminalReason, WriteKind};
+use halogard_domain::plan::Step;
 use halogard_domain::policy::Mode;
 use halogard_domain::ticket::{Existence, TicketChange};
-use halogard_domain::{Alert, Link, Policy, Slug, Ticket};
+use halogard_domain::{Alert, Link, Policy, Slug, Ticket, plan};
 
 use support::{CLOSED, IN_PROGRESS, OPEN, RESOLVED, alert_with, at, linked_as_of, policy, ticket};
 
@@ -94,6 +95,20 @@ fn a_read_after_an_accepted_change_shows_what_was_there_before_or_what_it_will_s
     }
 }
 
+/// HaloPSA refuses to change the priority of the ticket of `link`, with `message`.
+fn refusal(link: &Link, policy: &Policy, message: &str) -> RefusedWrite {
+    RefusedWrite {
+        write: WriteKind::SetFields,
+        fields: NamedFields::PRIORITY,
+        message: message.to_owned(),
+        policy_fingerprint: policy.fingerprint(),
+        ticket_changed_at: link.observed_ticket.as_ref().map(|seen| seen.changed_at),
+        at: at(20),
+        retry_at: Some(at(20_000)),
+        not_carried_out: 0,
+    }
+}
+
 /// A pair whose alert has become less urgent, and whose ticket HaloPSA refuses to change.
 fn refused(policy: &Policy) -> Link {
     let mut link = linked_as_of(policy, 20);
@@ -101,15 +116,8 @@ fn refused(policy: &Policy) -> Link {
         priority: Slug::new("low"),
         ..alert_with("New", 10)
     });
-    link.record_refusal(RefusedWrite {
-        write: WriteKind::SetFields,
-        message: "no".to_owned(),
-        policy_fingerprint: policy.fingerprint(),
-        ticket_changed_at: link.observed_ticket.as_ref().map(|seen| seen.changed_at),
-        at: at(20),
-        retry_at: Some(at(20_000)),
-        not_carried_out: 0,
-    });
+    let refused = refusal(&link, policy, "no");
+    link.record_refusal(refused);
     link
 }
 
@@ -143,4 +151,92 @@ fn a_refusal_is_forgotten_once_its_write_is_no_longer_wanted() {
     let mut as_before = refused(&policy);
     as_before.observe_alert(alert_with("New", 25));
     assert!(forgets(&as_before), "the alert is as urgent as before");
+}
+
+#[test]
+fn a_refused_field_holds_up_no_other_and_fields_refused_together_are_written_one_by_one() {
+    let (none, both) = (NamedFields::NONE, NamedFields::BOTH);
+    let (status, priority) = (NamedFields::STATUS, NamedFields::PRIORITY);
+    // What was refused, what the alert has changed, and what is written.
+    let cases = [
+        (vec![], both, both),
+        (vec![status], both, priority),
+        (vec![priority], both, status),
+        (vec![status, priority], both, none),
+        (vec![both], both, priority),
+        (vec![both], status, status),
+        (vec![both], priority, priority),
+        (vec![both, priority], both, status),
+        (vec![both, status], both, priority),
+        (vec![both, status, priority], both, none),
+        (vec![status], status, none),
+        (vec![status], priority, priority),
+        // Stored by a version that did not know the fields.
+        (vec![none], both, none),
+    ];
+    let policy = policy(Mode::Managed);
+    for (refused, changed, written) in cases {
+        let mut link = linked_as_of(&policy, 20);
+        let as_it_was = alert_with("New", 10);
+        link.observe_alert(Alert {
+            priority: Slug::new(if changed.priority {
+                "low"
+            } else {
+                as_it_was.priority.as_str()
+            }),
+            ..alert_with(if changed.status { "In Progress" } else { "New" }, 10)
+        });
+        for fields in &refused {
+            let refused = RefusedWrite {
+                fields: *fields,
+                ..refusal(&link, &policy, "no")
+            };
+            link.record_refusal(refused);
+        }
+        let case = format!("{refused:?} {changed:?}");
+        assert_eq!(link.refused.len(), refused.len(), "{case}");
+        let seen = (link.observed_alert.clone(), link.observed_ticket.clone());
+        let steps = plan(&link, seen.0.as_ref(), seen.1.as_ref(), &policy, at(30));
+        let change = steps.iter().find_map(|step| match step {
+            Step::SetFields(change) => Some(NamedFields::of(WriteKind::SetFields, change)),
+            _ => None,
+        });
+        assert_eq!(change.unwrap_or(none), written, "{case}");
+        // What is not written stays to be written.
+        let base = steps.iter().find_map(|step| match step {
+            Step::SetBase(base) => Some(base),
+            _ => None,
+        });
+        let base = base.cloned().or(link.base).expect("a base");
+        let waits = (
+            changed.status && base.alert_status.as_str() == "new",
+            changed.priority && base.alert_priority == as_it_was.priority,
+        );
+        let left = (
+            changed.status && !written.status,
+            changed.priority && !written.priority,
+        );
+        assert_eq!(waits, left, "{case}");
+    }
+}
+
+#[test]
+fn a_refusal_is_the_same_whatever_numbers_it_names() {
+    let policy = policy(Mode::Managed);
+    let mut link = linked_as_of(&policy, 20);
+    let said = "Ticket 4242 is locked by request 00-4bf92f at 10:04:31";
+    let refused = refusal(&link, &policy, said);
+    link.record_refusal(refused);
+    let fields = NamedFields::PRIORITY;
+    for (message, is_known) in [
+        (said, true),
+        ("Ticket 77 is locked by request 00-77aa1b at 16:04:31", true),
+        ("Ticket 4242 is deleted", false),
+        ("", false),
+    ] {
+        let known = link.has_refusal(WriteKind::SetFields, fields, message);
+        assert_eq!(known, is_known, "{message}");
+    }
+    assert!(!link.has_refusal(WriteKind::SetFields, NamedFields::STATUS, said));
+    assert!(!link.has_refusal(WriteKind::Close, NamedFields::NONE, said));
 }

@@ -3,7 +3,9 @@
 mod support;
 
 use halogard_domain::ids::{TechnicianId, TicketId};
-use halogard_domain::link::{AttemptEnd, Base, Claim, NoteClaim, RefusedWrite, WriteKind};
+use halogard_domain::link::{
+    AttemptEnd, Base, Claim, NamedFields, NoteClaim, RefusedWrite, WriteKind,
+};
 use halogard_domain::policy::{ClosedBy, Mode};
 use halogard_domain::ticket::TicketChange;
 use halogard_domain::write_result::{ClaimId, PendingNote, WriteResult};
@@ -164,6 +166,7 @@ fn every_result_for_a_ticket_commutes_with_a_concurrent_save() {
     };
     let refused = WriteResult::Refused(RefusedWrite {
         write: WriteKind::Close,
+        fields: NamedFields::NONE,
         message: "no".into(),
         policy_fingerprint: 1,
         ticket_changed_at: None,

@@ -18,8 +18,8 @@ use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, SiteId, StatusId, TicketId, TicketTypeId,
 };
 use halogard_domain::link::{
-    Base, Claim, Closure, PendingInspection, REFUSAL_RETRY_AFTER, RefusedWrite, TerminalReason,
-    WriteKind,
+    Base, Claim, Closure, NamedFields, PendingInspection, REFUSAL_RETRY_AFTER, RefusedWrite,
+    TerminalReason, WriteKind,
 };
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::pause::{Pause, PauseScope};
@@ -199,6 +199,7 @@ fn one_of_each_cause() -> Vec<(Link, WaitingCause)> {
     let mut refused = unlinked(2);
     refused.record_refusal(RefusedWrite {
         write: WriteKind::Open,
+        fields: NamedFields::NONE,
         message: "Please select a Category".to_owned(),
         policy_fingerprint: policy().fingerprint(),
         ticket_changed_at: None,

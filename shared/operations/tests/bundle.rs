@@ -9,7 +9,7 @@ use halogard_app::ports::{
 use halogard_domain::budget::Limit;
 use halogard_domain::contact::VendorContacts;
 use halogard_domain::ids::AlertId;
-use halogard_domain::link::{RefusedWrite, WriteKind};
+use halogard_domain::link::{NamedFields, RefusedWrite, WriteKind};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::record::Singleton;
 use halogard_domain::time::SteadyTime;
@@ -72,6 +72,7 @@ async fn a_bundle_tells_the_story_and_no_secret_and_no_name() {
     let mut link = stored.value;
     link.record_refusal(RefusedWrite {
         write: WriteKind::SetFields,
+        fields: NamedFields::PRIORITY,
         message: leak.to_owned(),
         policy_fingerprint: 1,
         ticket_changed_at: None,

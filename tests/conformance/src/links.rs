@@ -3,7 +3,7 @@
 use halogard_app::ports::{LinkFilter, Links, Revision};
 use halogard_domain::Link;
 use halogard_domain::ids::{AlertId, TicketId};
-use halogard_domain::link::{AttemptEnd, Claim, NoteClaim, RefusedWrite, WriteKind};
+use halogard_domain::link::{AttemptEnd, Claim, NamedFields, NoteClaim, RefusedWrite, WriteKind};
 use halogard_domain::policy::ParkReason;
 
 use crate::fixture::{StoreFixture, at_once};
@@ -384,6 +384,7 @@ fn one_of_each() -> [Link; 6] {
         link_with(3, |link| {
             link.refused.push(RefusedWrite {
                 write: WriteKind::Open,
+                fields: NamedFields::NONE,
                 message: "Please fill in the category".to_owned(),
                 policy_fingerprint: 1,
                 ticket_changed_at: None,

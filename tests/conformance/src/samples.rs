@@ -11,8 +11,8 @@ use halogard_domain::ids::{
 };
 use halogard_domain::key::InstallationId;
 use halogard_domain::link::{
-    AcceptedChange, Base, Claim, Closure, Link, NoteClaim, OpeningSnapshot, OtherMembers,
-    PendingInspection, RefusedWrite, StateBefore, TerminalReason, WriteKind,
+    AcceptedChange, Base, Claim, Closure, Link, NamedFields, NoteClaim, OpeningSnapshot,
+    OtherMembers, PendingInspection, RefusedWrite, StateBefore, TerminalReason, WriteKind,
 };
 use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::missing::Missing;
@@ -172,6 +172,7 @@ pub fn full_link(id: u64) -> Link {
         refused: [WriteKind::SetFields, WriteKind::AddNote]
             .map(|write| RefusedWrite {
                 write,
+                fields: NamedFields::NONE,
                 message: AWKWARD.to_owned(),
                 policy_fingerprint: u64::MAX - 1,
                 ticket_changed_at: Some(at(70)),

@@ -1,6 +1,7 @@
 //! HaloPSA refuses: its own sentence is shown, nothing is lost, and it is tried again when it may
 //! help.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use halogard_domain::pair_status::PairStatus;
@@ -132,4 +133,73 @@ async fn a_status_that_is_not_carried_out_holds_up_no_note_and_takes_no_turns_wi
     assert_eq!(bundle.only_ticket(alert).status_id, 2);
     assert_eq!(bundle.our_notes(ticket).len(), 2);
     assert_eq!(bundle.link(alert).await.unwrap().refused, []);
+}
+
+#[tokio::test]
+async fn a_field_that_is_refused_holds_up_no_other() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, ticket) = crate::with_ticket(&mut bundle).await;
+    bundle
+        .halo
+        .change_settings(|settings| settings.keeps_status = true);
+    let change = |priority: &str| AlertChange {
+        status: Some("In Progress".to_owned()),
+        ..crate::news("7 accounts", priority)
+    };
+    bundle.liongard.change(alert, change("Critical")).unwrap();
+    bundle.run_until_quiet().await;
+    let refused = bundle.link(alert).await.unwrap().refused;
+    assert_eq!(refused.len(), 1, "{refused:#?}");
+    bundle.liongard.change(alert, change("Low")).unwrap();
+    bundle.run_for(Duration::from_secs(600)).await;
+    assert_eq!(bundle.halo.ticket(ticket).unwrap().priority_id, 4);
+    bundle
+        .halo
+        .change_settings(|settings| settings.keeps_status = false);
+    bundle.run_for(Duration::from_secs(7 * 3600)).await;
+    bundle.expects_dead_letters = true;
+    bundle.conclude().await;
+    assert_eq!(bundle.only_ticket(alert).status_id, 2);
+}
+
+#[tokio::test]
+async fn fields_that_are_refused_together_are_written_one_by_one() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, ticket) = crate::with_ticket(&mut bundle).await;
+    bundle.halo.faults().next("POST /Tickets", Fault::Empty403);
+    let change = AlertChange {
+        status: Some("In Progress".to_owned()),
+        ..crate::news("7 accounts", "Low")
+    };
+    bundle.liongard.change(alert, change).unwrap();
+    bundle.run_for(Duration::from_secs(600)).await;
+    let ticket = bundle.halo.ticket(ticket).unwrap();
+    assert_eq!((ticket.status_id, ticket.priority_id), (2, 4));
+    assert_eq!(bundle.dead_letters().await.len(), 1);
+    bundle.expects_dead_letters = true;
+    bundle.conclude().await;
+    assert_eq!(bundle.link(alert).await.unwrap().refused, []);
+}
+
+#[tokio::test]
+async fn a_refusal_that_lasts_days_makes_one_dead_letter_whatever_number_it_names() {
+    let mut bundle = Scenario::start(with_mandatory_field()).await;
+    let asked = AtomicUsize::new(0);
+    bundle.answer_rewrite.with(move |_, body| {
+        let text = std::str::from_utf8(body).ok()?;
+        let number = asked.fetch_add(1, Ordering::Relaxed);
+        let numbered = format!("CFPurchaseOrder (request {number})");
+        let is_refusal = text.contains("mandatory field");
+        is_refusal.then(|| text.replace("CFPurchaseOrder", &numbered).into())
+    });
+    let alert = bundle.raise(0, "Stale Privileged Accounts");
+    bundle.run_for(Duration::from_secs(3 * 24 * 3600)).await;
+    let posts = bundle.requests.all();
+    let posts = posts
+        .iter()
+        .filter(|call| call.method == http::Method::POST && call.target.contains("/Tickets"));
+    assert!(posts.count() >= 8, "it is tried again");
+    let letters = bundle.dead_letters().await;
+    assert_eq!(letters.len(), 1, "{letters:#?}");
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::Refused));
 }

@@ -19,7 +19,7 @@ use crate::policy::Policy;
 use crate::ticket::{Handling, MachineApplications, Ticket, TicketChange, TicketNotes};
 use crate::time::Timestamp;
 
-use super::{Base, Link, RefusedWrite, WriteKind};
+use super::{Base, Link, NamedFields, RefusedWrite, WriteKind};
 
 /// How long after an accepted write a read may still show the ticket as it was before.
 pub const WRITE_VISIBLE_WITHIN: Duration = Duration::from_secs(300);
@@ -117,6 +117,18 @@ pub enum Evidence<'a> {
 }
 
 impl AcceptedChange {
+    /// The fields that were asked for, of a change of fields.
+    #[must_use]
+    pub fn fields(&self) -> NamedFields {
+        if self.write != WriteKind::SetFields {
+            return NamedFields::NONE;
+        }
+        NamedFields {
+            status: self.status.is_some(),
+            priority: self.priority.is_some(),
+        }
+    }
+
     /// What a report about the changed ticket says.
     #[must_use]
     pub fn evidence(&self, report: &Ticket) -> Evidence<'_> {
@@ -214,8 +226,9 @@ impl Link {
         let is_later = known.is_none_or(|known| {
             answer.changed_at > known.changed_at && answer.changed() > known.changed()
         });
-        let refused = self.refused.iter().find(|refused| refused.write == write);
-        let failures = refused.map_or(0, |refused| refused.not_carried_out);
+        let fields = NamedFields::of(write, change);
+        let refused = self.refused.iter().filter(|it| it.concerns(write, fields));
+        let failures = refused.map(|it| it.not_carried_out).max().unwrap_or(0);
         // The premise may be what an earlier change asked for. Another worker may settle that one meanwhile.
         let earlier = self.accepted.iter().filter(|it| it.write == write);
         let mut before: Vec<StateBefore> = earlier.flat_map(|it| it.before.clone()).collect();
@@ -288,6 +301,7 @@ impl Link {
             .and_then(|failures| NOT_CARRIED_OUT_PAUSES.get(failures));
         Some(RefusedWrite {
             write: accepted.write,
+            fields: NamedFields::missing_in(ticket, accepted.write, &asked),
             message: asked.contradicted_by(ticket).unwrap_or_default(),
             policy_fingerprint: policy.fingerprint(),
             ticket_changed_at: Some(ticket.changed_at),

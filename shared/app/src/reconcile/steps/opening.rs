@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use halogard_domain::adoption::{AdoptionVerdict, Mismatch, StoreHistory};
 use halogard_domain::link::{
-    AttemptEnd, Base, Claim, Closure, OpeningSnapshot, REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind,
+    AttemptEnd, Base, Claim, Closure, NamedFields, OpeningSnapshot, REFUSAL_RETRY_AFTER,
+    RefusedWrite, WriteKind,
 };
 use halogard_domain::policy::ClosedBy;
 use halogard_domain::ticket::{HumanActivity, NewTicket, TicketDraft};
@@ -99,7 +100,7 @@ impl<E: Env> Reconciler<E> {
             if session.link.hides_its_tickets() {
                 let error = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaUnrecognised)
                     .with_message(UNRECOGNISED);
-                return self.refused(WriteKind::Open, error, session);
+                return self.refused(WriteKind::Open, NamedFields::NONE, error, session);
             }
         } else if !is_found {
             session.link.claim = Claim::InDoubt {
@@ -231,7 +232,7 @@ impl<E: Env> Reconciler<E> {
             }
             Err(error) => {
                 session.release(claim);
-                self.refused(WriteKind::Open, error, session)
+                self.refused(WriteKind::Open, NamedFields::NONE, error, session)
             }
         }
     }
@@ -241,6 +242,7 @@ impl<E: Env> Reconciler<E> {
     pub(super) fn refused(
         &self,
         write: WriteKind,
+        fields: NamedFields,
         error: PortError,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
@@ -251,12 +253,13 @@ impl<E: Env> Reconciler<E> {
         let reason = reason(&error);
         let seen = session.link.observed_ticket.as_ref();
         let ticket_changed_at = seen.map(|seen| seen.changed_at);
-        let is_known = session.link.has_refusal(write, &reason);
+        let is_known = session.link.has_refusal(write, fields, &reason);
         let at = self.clock.now();
         // Another ticket would be as hidden as those before it.
         let is_hidden = write == WriteKind::Open && session.link.hides_its_tickets();
         session.apply(WriteResult::Refused(RefusedWrite {
             write,
+            fields,
             message: reason.clone(),
             policy_fingerprint: session.policy.fingerprint(),
             ticket_changed_at,

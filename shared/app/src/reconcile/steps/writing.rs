@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use halogard_domain::hash::hash64;
 use halogard_domain::ids::TicketId;
-use halogard_domain::link::{NOTE_CLAIM_TTL, NoteClaim, WriteKind};
+use halogard_domain::link::{NOTE_CLAIM_TTL, NamedFields, NoteClaim, WriteKind};
 use halogard_domain::ticket::{NewNote, TicketChange};
 use halogard_domain::write_result::{PendingNote, WriteResult};
 use halogard_domain::{FailureClass, Ticket};
@@ -162,7 +162,8 @@ impl<E: Env> Reconciler<E> {
             }
             Err(error) => {
                 session.apply(WriteResult::NoteNotAdded(pending));
-                self.refused_or_gone(WriteKind::AddNote, error, ticket, session)
+                let write = WriteKind::AddNote;
+                self.refused_or_gone(write, NamedFields::NONE, error, ticket, session)
                     .await
             }
         }
@@ -190,6 +191,7 @@ impl<E: Env> Reconciler<E> {
                     _ => None,
                 };
                 if let Some(contradiction) = contradiction {
+                    let missing = NamedFields::missing_in(&ticket, write, change);
                     session.apply(WriteResult::Contradicted(ticket));
                     if let Some(members) = members {
                         session.apply(members);
@@ -198,7 +200,8 @@ impl<E: Env> Reconciler<E> {
                         return Ok(Next::Replan);
                     }
                     let error = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaNotDone);
-                    return self.refused(write, error.with_message(contradiction), session);
+                    let error = error.with_message(contradiction);
+                    return self.refused(write, missing, error, session);
                 }
                 let at = self.clock.now();
                 let accepted = session.link.accepted_change(write, change, &ticket, at);
@@ -227,7 +230,11 @@ impl<E: Env> Reconciler<E> {
                 session.link.observe_current_ticket((**ticket).clone());
                 Ok(Next::Replan)
             }
-            _ => self.refused_or_gone(write, error, id, session).await,
+            _ => {
+                let fields = NamedFields::of(write, change);
+                self.refused_or_gone(write, fields, error, id, session)
+                    .await
+            }
         }
     }
 
@@ -236,6 +243,7 @@ impl<E: Env> Reconciler<E> {
     async fn refused_or_gone(
         &self,
         write: WriteKind,
+        fields: NamedFields,
         error: PortError,
         id: TicketId,
         session: &mut PairSession<'_>,
@@ -243,7 +251,7 @@ impl<E: Env> Reconciler<E> {
         if error.refusal == Some(Refusal::NotFound) && !self.read_ticket(session, id).await? {
             return Ok(Next::Replan);
         }
-        self.refused(write, error, session)
+        self.refused(write, fields, error, session)
     }
 
     /// Records that HaloPSA accepted a change and did not carry it out, unless a person may have undone it. Where

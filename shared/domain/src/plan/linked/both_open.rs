@@ -2,7 +2,7 @@
 
 use super::Pair;
 use crate::ids::{PriorityId, StatusId};
-use crate::link::{Base, WriteKind};
+use crate::link::{Base, NamedFields, WriteKind};
 use crate::plan::Step;
 use crate::policy::Mode;
 use crate::render;
@@ -15,31 +15,11 @@ impl Pair<'_> {
         if self.policy.mode == Mode::Native {
             return self.set_base(self.seen_with_alert());
         }
-        let unchanged = TicketChange::of(self.ticket);
-        let wanted = if self.link.co_owners.is_some() {
-            // Its fields are the other alerts' too. The note says what changed.
-            unchanged.clone()
-        } else {
-            TicketChange {
-                status: self.wanted_status(),
-                priority: self.wanted_priority(),
-                ..unchanged.clone()
-            }
-        };
         let mut base = self.seen_with_alert();
         let mut steps = Vec::new();
-        if wanted != unchanged {
-            if self
-                .link
-                .is_suppressed(WriteKind::SetFields, self.policy, self.now)
-            {
-                base.alert_status = self.base.alert_status.clone();
-                base.alert_priority = self.base.alert_priority.clone();
-            } else {
-                base.ticket_status = wanted.status.unwrap_or(self.ticket.status);
-                base.ticket_priority = wanted.priority.or(self.ticket.priority);
-                steps.push(Step::SetFields(wanted));
-            }
+        // Its fields are the other alerts' too, if there are some. The note says what changed.
+        if self.link.co_owners.is_none() {
+            steps.extend(self.field_change(&mut base).map(Step::SetFields));
         }
         steps.extend(self.change_note(&mut base));
         let (summary, wait) = self.summary_note();
@@ -47,6 +27,30 @@ impl Pair<'_> {
         steps.extend(self.set_base(base));
         steps.extend(wait);
         steps
+    }
+
+    /// The change of fields that is made now, if one is wanted. `base` keeps what cannot be written now.
+    fn field_change(&self, base: &mut Base) -> Option<TicketChange> {
+        let (status, priority) = (self.wanted_status(), self.wanted_priority());
+        let wanted = NamedFields {
+            status: status.is_some(),
+            priority: priority.is_some(),
+        };
+        let written = self.link.unsuppressed(wanted, self.policy, self.now);
+        if wanted.status && !written.status {
+            base.alert_status = self.base.alert_status.clone();
+        }
+        if wanted.priority && !written.priority {
+            base.alert_priority = self.base.alert_priority.clone();
+        }
+        let change = TicketChange {
+            status: status.filter(|_| written.status),
+            priority: priority.filter(|_| written.priority),
+            ..TicketChange::of(self.ticket)
+        };
+        base.ticket_status = change.status.unwrap_or(self.ticket.status);
+        base.ticket_priority = change.priority.or(self.ticket.priority);
+        (written != NamedFields::NONE).then_some(change)
     }
 
     /// The note about a change of the alert, if it has one to report. `base` keeps what cannot be
