@@ -8,9 +8,9 @@ use halogard_app::intake::Rejection;
 use halogard_app::ports::Notifications as _;
 use halogard_simulator::halopsa::OutgoingDelivery;
 use halogard_tests::setup::planted;
-use halogard_tests::{Scenario, Setup, WebhookDelivery};
+use halogard_tests::{Component, Scenario, Setup, WebhookDelivery};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::{DANA, with_ticket};
@@ -43,6 +43,11 @@ async fn caught(bundle: &mut Scenario) -> OutgoingDelivery {
 fn with_another_delivery_id(delivery: &OutgoingDelivery) -> OutgoingDelivery {
     let mut body: Value = serde_json::from_slice(&delivery.body).unwrap();
     body["id"] = Value::from("another-delivery-id");
+    with_body(delivery, &body)
+}
+
+/// The delivery with another body, rightly signed.
+fn with_body(delivery: &OutgoingDelivery, body: &Value) -> OutgoingDelivery {
     let body = body.to_string();
     let mut mac = Hmac::<Sha256>::new_from_slice(planted::WEBHOOK_SECRET.as_bytes()).unwrap();
     mac.update(body.as_bytes());
@@ -136,4 +141,40 @@ async fn a_forged_delivery_is_turned_away() {
     }
     bundle.hand_over(&delivery).await.unwrap().unwrap();
     bundle.conclude().await;
+}
+
+#[tokio::test]
+async fn a_replayed_delivery_without_id_and_time_costs_few_reads_and_hides_no_change() {
+    const REPLAYS: usize = 300;
+    let mut bundle = signing().await;
+    let delivery = caught(&mut bundle).await;
+    let ticket = bundle.halo.tickets().pop().unwrap().id;
+    bundle.run_until_quiet().await;
+    let body = json!({ "event": "Ticket Updated", "object_id": ticket });
+    let replayed = with_body(&delivery, &body);
+    let target = format!("/api/Tickets/{ticket}");
+    let reads = |bundle: &Scenario| {
+        let calls = bundle.requests.to(Component::HaloPsa);
+        let reads = calls.iter().filter(|call| call.method == http::Method::GET);
+        reads
+            .filter(|call| call.target.starts_with(&target))
+            .count()
+    };
+    let before = reads(&bundle);
+    for _ in 0..REPLAYS {
+        bundle.hand_over(&replayed).await.unwrap().unwrap();
+        bundle.run_for(Duration::from_secs(1)).await;
+    }
+    let cost = reads(&bundle) - before;
+    println!("{REPLAYS} replays in as many seconds: {cost} reads");
+    assert!((1..=REPLAYS / 15 + 1).contains(&cost), "{cost} reads");
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    let now = halogard_app::ports::Clock::now(&bundle.time);
+    drop(bundle.halo.take_due(now.as_millis()));
+    bundle.hand_over(&replayed).await.unwrap().unwrap();
+    bundle.run_for(Duration::from_secs(16)).await;
+    assert!(
+        bundle.runs_of(crate::HALO_INSPECTOR) > 0,
+        "the closing was noticed"
+    );
 }

@@ -1,5 +1,7 @@
 //! Pairs: alerts and tickets that are reconciled, and webhooks that are recorded.
 
+use std::time::Duration;
+
 use halogard_domain::ids::{AlertId, SiteId, TicketId};
 use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::record::Singleton;
@@ -17,6 +19,10 @@ use crate::ports::{Delivery, JournalEntry, Lane, PortError};
 use crate::reconcile::write_batcher::WriteBatcher;
 use crate::reconcile::{ReconcileError, Report};
 use crate::reconciler::Reconciler;
+
+/// How far two reads of a ticket are apart that webhooks without an id and without a time cause: twenty in a window
+/// of the request budget.
+const UNDATED_READ_PAUSE: Duration = Duration::from_secs(15);
 
 /// The work of the lanes `urgent` and `bulk`.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +107,15 @@ impl<E: Env> Reconciler<E> {
             Ok(true) => return Dispatched::ack(Outcome::Duplicate),
             Err(error) => return self.failed(&error.into(), attempt),
         }
+        if snapshot.is_none() {
+            match self.undated_read_at(ticket, cause, delivery.sent_at).await {
+                Ok(None) => {}
+                Ok(Some(at)) => {
+                    return Dispatched::new(Outcome::Waiting, Disposition::Defer(at));
+                }
+                Err(error) => return self.failed(&error.into(), attempt),
+            }
+        }
         let report = self
             .reconcile_ticket(ticket, snapshot, cause, delivery.sent_at, batcher)
             .await;
@@ -120,6 +135,31 @@ impl<E: Env> Reconciler<E> {
                 ..self.failed(&error.into(), attempt)
             },
         }
+    }
+
+    /// When `ticket` is read for a webhook that was received at `sent_at` and names neither its delivery nor a time;
+    /// `None` when that may be now, or when it was read since. Whoever has recorded such a webhook can send it
+    /// again and again, and each looks like another change.
+    async fn undated_read_at(
+        &self,
+        ticket: TicketId,
+        cause: &Cause,
+        sent_at: Timestamp,
+    ) -> Result<Option<Timestamp>, PortError> {
+        let Cause::Webhook { notification } = cause else {
+            return Ok(None);
+        };
+        if notification.delivery.is_some() {
+            return Ok(None);
+        }
+        let mut read_at = None;
+        for alert in self.store.owners(ticket).await? {
+            let stored = self.store.load(alert).await?;
+            read_at = read_at.max(stored.and_then(|stored| stored.value.ticket_as_of));
+        }
+        let due = read_at.filter(|at| *at <= sent_at);
+        let due = due.map(|at| at.plus(UNDATED_READ_PAUSE));
+        Ok(due.filter(|due| *due > self.clock.now()))
     }
 
     /// What follows from the report of a reconciliation, which is logged unless it failed: a failure is logged
