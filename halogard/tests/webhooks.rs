@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -350,6 +352,79 @@ fn json_of_any_shape_is_taken_in_and_counted() {
         u64::try_from(cases.len()).unwrap()
     );
     assert_eq!(serve.metric(&bench.http, "halogard_dead_letters"), 0);
+}
+
+#[test]
+fn bodies_that_are_made_to_break_a_reader_are_answered_and_leave_nothing_behind() {
+    let bench = bench();
+    let serve = bench.serve();
+    let repeated = |text: &str, times: usize| text.repeat(times).into_bytes();
+    let batch = format!("[{}]", vec![r#"{"event":"a"}"#; 9_999].join(","));
+    // Each body, and whether it is JSON.
+    let cases: [(&str, Vec<u8>, bool); 10] = [
+        ("open lists", repeated("[", 3_000_000), false),
+        ("open objects", repeated("{\"a\":", 1_000_000), false),
+        (
+            "closed lists",
+            [repeated("[", 1_000_000), repeated("]", 1_000_000)].concat(),
+            true,
+        ),
+        ("digits", repeated("9", 100_000), true),
+        ("a batch of 9,999", batch.into_bytes(), true),
+        (
+            "compressed",
+            vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3],
+            false,
+        ),
+        ("NUL at the end", b"{}\0".to_vec(), false),
+        ("half a character", br#"{"event":"\ud83d"}"#.to_vec(), true),
+        (
+            "a number below zero",
+            br#"{"event":"ticket updated","object_id":-1}"#.to_vec(),
+            true,
+        ),
+        (
+            "a member twice",
+            br#"{"object_id":1,"object_id":18446744073709551616}"#.to_vec(),
+            true,
+        ),
+    ];
+    for (what, body, is_json) in &cases {
+        let answer = deliver(&bench, &serve, body);
+        assert_eq!(answer.status, if *is_json { 200 } else { 400 }, "{what}");
+    }
+    settle(&bench, &serve);
+    assert_eq!(serve.metric(&bench.http, "halogard_dead_letters"), 0);
+}
+
+#[test]
+fn addresses_that_are_made_to_leave_their_folder_reach_nothing() {
+    let bench = bench();
+    let serve = bench.serve();
+    let host = serve.base_url.strip_prefix("http://").unwrap();
+    for path in [
+        "/webhooks/halopsa/..%2f..%2fmetrics",
+        "/webhooks/halopsa/%2e%2e/%2e%2e/metrics",
+        "/webhooks/halopsa/../../metrics",
+        "/webhooks/halopsa/..",
+        "/webhooks/halopsa/%ff",
+        "/webhooks//halopsa/x",
+        "//metrics",
+        "/metrics/",
+        "/healthz/../metrics",
+        "/webhooks/halopsa/x%00",
+    ] {
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{{}}"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap_or_default();
+        assert!(["401", "404"].contains(&status), "{path}: {answer}");
+    }
 }
 
 #[test]

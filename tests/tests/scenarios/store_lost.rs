@@ -408,3 +408,30 @@ fn a_key_that_was_pasted_into_the_title_of_another_alerts_ticket_leads_to_no_sec
     }
     grid.finish();
 }
+
+/// A person deletes the ticket of an alert that stays open, and the store is put back to before that, or lost: what
+/// forgets that there was a ticket cannot know that it was deleted.
+#[tokio::test]
+async fn an_alert_whose_ticket_was_deleted_gets_one_more_and_no_third_after_a_loss() {
+    for loss in [Loss::Backup(0), Loss::Deleted] {
+        let mut bundle = Scenario::managed().await;
+        bundle.raise(1, "Another alert");
+        bundle.run_until_quiet().await;
+        bundle.run_for(Duration::from_secs(600)).await;
+        let backup = bundle.back_up().await;
+        let alert = bundle.raise(0, "Stale Privileged Accounts");
+        bundle.run_until_quiet().await;
+        let ticket = bundle.only_ticket(alert).id;
+        bundle.halo.delete_ticket(ticket, DANA).unwrap();
+        bundle.run_for(Duration::from_secs(3600)).await;
+        assert!(bundle.tickets_of(alert).is_empty(), "{loss:?}");
+        match loss {
+            Loss::Deleted => bundle.lose_the_store().await,
+            _ => bundle.restore(&backup).await,
+        }
+        bundle.run_for(Duration::from_secs(3 * 3600)).await;
+        bundle.conclude().await;
+        assert_ne!(bundle.only_ticket(alert).id, ticket, "{loss:?}");
+        assert_eq!(bundle.halo.stats().creates.len(), 3, "{loss:?}");
+    }
+}
