@@ -294,7 +294,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_flood_of_whole_bodies_keeps_no_delivery_out() {
-        for size in [60_000, 900_000, 1_000_000, 3_000_000, BODY_BYTES_MAX] {
+        for size in [60_000, 1_000_000, BODY_BYTES_MAX] {
             let memory = BodyMemory::default();
             let mut under_way = JoinSet::<()>::new();
             for _ in 0..60 {
@@ -309,7 +309,7 @@ mod tests {
                     }
                 });
             }
-            sleep(Duration::from_secs(5)).await;
+            sleep(Duration::from_secs(2)).await;
             for _ in 0..10 {
                 let body = Sender::body(1_000_000, Duration::from_millis(1), true);
                 let read = receive(&memory, &announcing(1_000_000), body, false).await;
