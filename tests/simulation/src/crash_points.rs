@@ -33,9 +33,9 @@ pub struct Options {
     /// Only where the bundle runs as functions.
     #[arg(long)]
     functions: bool,
-    /// Prints everything that happens in the run with this point, of the first story.
-    #[arg(long)]
-    trace: Option<u64>,
+    /// Prints everything that happens in the run with this point, or these, of the first story.
+    #[arg(long, value_delimiter = ',')]
+    trace: Vec<u64>,
 }
 
 /// The result of one story in one shape.
@@ -59,9 +59,9 @@ pub fn crash_points(options: &Options) -> anyhow::Result<bool> {
     for shape in shapes.into_iter().skip(usize::from(options.functions)) {
         for script in SCRIPTS.iter().filter(|it| it.name.contains(&options.story)) {
             let story = script.story(shape);
-            if let Some(point) = options.trace {
-                let outcome = run(story, vec![point], true);
-                report(&[point], &outcome);
+            if !options.trace.is_empty() {
+                let outcome = run(story, options.trace.clone(), true);
+                report(&options.trace, &outcome);
                 return Ok(outcome.violations.is_empty());
             }
             let one = try_every_point(script.name, &story, options);
