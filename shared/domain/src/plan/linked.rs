@@ -143,6 +143,7 @@ impl<'a> Pair<'a> {
             (false, true) if alert_changed_side && !self.own_cause_resolved() => {
                 self.alert_reopened()
             }
+            (false, true) if self.may_be_closed_unrecorded() => self.after_unrecorded_closing(),
             // A known difference that stays.
             (_, _) => self.set_base(self.seen()),
         }
@@ -231,10 +232,14 @@ impl<'a> Pair<'a> {
             // Only others that share the ticket are open; each asks for itself.
             return vec![Step::SetBase(self.seen())];
         }
-        vec![
+        let mut steps = vec![
             Step::RequestInspections(self.targets()),
             Step::SetBase(self.seen()),
-        ]
+        ];
+        if self.may_be_closed_unrecorded() {
+            steps.push(Step::FindCloser);
+        }
+        steps
     }
 
     /// The inspectors that make Liongard see the ticket's state. Liongard's HaloPSA inspector knows

@@ -142,6 +142,8 @@ pub struct PairHarness {
     pub ticket: Option<Ticket>,
     /// Whether a person has worked on the ticket.
     pub person_worked: bool,
+    /// Who closed the ticket, as HaloPSA shows it.
+    pub closer: ClosedBy,
     pub opened: u32,
     pub executed: Vec<Step>,
 }
@@ -155,6 +157,7 @@ impl PairHarness {
             storms: Storms::default(),
             ticket: None,
             person_worked: false,
+            closer: ClosedBy::Technician,
             opened: 0,
             executed: Vec::new(),
         }
@@ -278,7 +281,7 @@ impl PairHarness {
                 if let Some(base) = &mut self.link.base
                     && let Some(closure) = &mut base.ticket_closed
                 {
-                    closure.by = ClosedBy::Technician;
+                    closure.by = self.closer;
                 }
                 return false;
             }

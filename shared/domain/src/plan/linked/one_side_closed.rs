@@ -142,6 +142,27 @@ impl Pair<'_> {
         }
     }
 
+    /// Whether the ticket may have been closed by us, for an alert that was closed then and is open again, and a
+    /// process stopped before it recorded that: the alert has changed since. A person closes it for the alert as it
+    /// is.
+    pub(super) fn may_be_closed_unrecorded(&self) -> bool {
+        let may_be = self.policy.mode == Mode::Managed
+            && self.ticket_closed()
+            && !self.own_cause_resolved()
+            && !self.link.is_merged();
+        let closure = self.seen().ticket_closed;
+        may_be && closure.is_some_and(|closure| self.alert.changed_at >= closure.at)
+    }
+
+    /// The alert is open and its ticket closed, maybe by us: if so, the alert has come back.
+    pub(super) fn after_unrecorded_closing(&self) -> Vec<Step> {
+        match self.base.ticket_closed.map(|closure| closure.by) {
+            Some(ClosedBy::HaloPsa) => vec![Step::FindCloser],
+            Some(ClosedBy::Halogard) => self.alert_reopened(),
+            Some(ClosedBy::Technician | ClosedBy::Automation) | None => self.set_base(self.seen()),
+        }
+    }
+
     /// Reopens the ticket.
     fn reopen(&self) -> Vec<Step> {
         if self
