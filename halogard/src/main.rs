@@ -94,7 +94,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         permit_leases::give_back_when_interrupted();
     }
     runtime.block_on(async {
-        let ended = commands::run(command).await;
+        // As large as the largest command.
+        let ended = Box::pin(commands::run(command)).await;
         permit_leases::give_back().await;
         ended
     })

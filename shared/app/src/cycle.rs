@@ -1,12 +1,8 @@
 //! One sync cycle: sweep HaloPSA, poll Liongard, requeue orphaned runs and what a changed policy releases.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
-use halogard_domain::contact::VendorContacts;
-use halogard_domain::record::Singleton;
 use halogard_domain::vendor::Vendor;
 use tracing::{debug, info, warn};
 
@@ -14,7 +10,7 @@ use crate::env::Env;
 use crate::outcome::{SyncTask, TaskEnd};
 use crate::poll::Scope;
 use crate::ports::prelude::*;
-use crate::ports::{ErrorCode, PortError, SaveError, keys};
+use crate::ports::{PortError, keys};
 use crate::reconcile::ReconcileError;
 use crate::reconciler::Reconciler;
 use crate::value_set::ValueSet;
@@ -173,56 +169,6 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Records which vendors answer, where that has changed. `None` was not asked, and a failure that is not
-    /// the vendor's says nothing about it.
-    async fn observe_contacts(&self, answers: &[(Vendor, Option<Result<(), &PortError>>)]) {
-        let mut news = Vec::new();
-        for (vendor, answer) in answers {
-            let Some(answer) = answer else { continue };
-            let failure = answer.err().map(|error| error.code);
-            let is_known = self.contacts.lock_known().get(vendor) == Some(&failure);
-            if !is_known && failure.is_none_or(|code| is_failure_of(*vendor, code)) {
-                news.push((*vendor, *answer));
-            }
-        }
-        if news.is_empty() {
-            return;
-        }
-        match self.save_contacts(&news).await {
-            Ok(()) => self.contacts.lock_known().extend(
-                news.into_iter()
-                    .map(|(vendor, answer)| (vendor, answer.err().map(|error| error.code))),
-            ),
-            // The next cycle records it.
-            Err(error) => debug!(%error, "whether a vendor answers could not be recorded"),
-        }
-    }
-
-    /// Saves which vendors answer, unless the store knows it.
-    async fn save_contacts(
-        &self,
-        answers: &[(Vendor, Result<(), &PortError>)],
-    ) -> Result<(), SaveError> {
-        let stored = self.store.load_record::<VendorContacts>(&Singleton).await?;
-        let mut contacts = stored.value.clone();
-        let now = self.clock.now();
-        for (vendor, answer) in answers {
-            let contact = contacts.of_mut(*vendor);
-            match answer {
-                Ok(()) => contact.observe_answer(now),
-                Err(error) => contact.observe_failure(now, error.code.as_str(), &error.chain()),
-            }
-        }
-        if contacts == stored.value {
-            return Ok(());
-        }
-        let saved = self
-            .store
-            .save_record(&Singleton, &contacts, stored.revision)
-            .await;
-        saved.map(drop)
-    }
-
     /// Sweeps if a sweep is due and none of it is paused. The store is in use all the same.
     async fn sweep_unless_paused(&self) -> Result<TaskEnd, ReconcileError> {
         if self.is_paused(Vendor::HaloPsa).await? {
@@ -334,35 +280,6 @@ impl<E: Env> Reconciler<E> {
         let polled = self.poll_with(scope, values).await?;
         values.set(keys::LAST_COMPLETE_POLL_AT, began.as_millis());
         Ok(Some(polled.queued))
-    }
-}
-
-/// Whether a failure with `code` says that `vendor` gives no useful answer. One that asks for fewer requests
-/// answers.
-fn is_failure_of(vendor: Vendor, code: ErrorCode) -> bool {
-    if matches!(
-        code,
-        ErrorCode::HalopsaThrottled | ErrorCode::LiongardThrottled | ErrorCode::HalopsaShortList
-    ) {
-        return false;
-    }
-    match code {
-        // Without its credential no vendor is asked.
-        ErrorCode::CredentialsUnavailable
-        | ErrorCode::SecretMissing
-        | ErrorCode::SecretUnavailable
-        | ErrorCode::SecretUnusable => true,
-        other => other.vendor() == Some(vendor),
-    }
-}
-
-/// What this process has recorded of each vendor's answers: `None` for a vendor that answers.
-#[derive(Default)]
-pub(crate) struct KnownContacts(Mutex<BTreeMap<Vendor, Option<ErrorCode>>>);
-
-impl KnownContacts {
-    fn lock_known(&self) -> MutexGuard<'_, BTreeMap<Vendor, Option<ErrorCode>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

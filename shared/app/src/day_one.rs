@@ -1,7 +1,6 @@
 //! Day one of a customer: since when its alerts get tickets, and how many were already open.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 
 use halogard_domain::config_history::ConfigInForce;
 use halogard_domain::ids::EnvironmentId;
@@ -17,20 +16,6 @@ use crate::ports::{LinkFilter, PortError, SaveError};
 use crate::reconciler::Reconciler;
 use crate::recovery::PAGE;
 
-/// The fingerprint of the policy whose customers this process has seen noted.
-#[derive(Debug, Default)]
-pub(crate) struct NotedPolicy(Mutex<Option<u64>>);
-
-impl NotedPolicy {
-    fn is(&self, fingerprint: u64) -> bool {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) == Some(fingerprint)
-    }
-
-    fn set(&self, fingerprint: u64) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(fingerprint);
-    }
-}
-
 impl<E: Env> Reconciler<E> {
     /// When the alert of `link` came; `None` where its customer is not noted yet.
     pub(crate) async fn arrival_of(&self, link: &Link) -> Result<Option<Arrival>, PortError> {
@@ -45,34 +30,34 @@ impl<E: Env> Reconciler<E> {
     /// many alerts wait for the operator's choice. Before a poll reads any of them.
     pub(crate) async fn begin_customers(&self) -> Result<(), PortError> {
         let fingerprint = self.policy_fingerprint();
-        if self.noted_policy.is(fingerprint) {
+        if self.starts.is(|starts| starts.policy == fingerprint) {
             return Ok(());
         }
-        let stored = self.store.load_record::<CustomerStarts>(&Singleton).await?;
-        if stored.value.policy != fingerprint {
-            let (policy, now) = (self.policy(), self.clock.now());
-            // A customer that is set aside because its mapping has a problem has begun all the same.
-            let configured = self.store.load_record::<ConfigInForce>(&Singleton).await?;
-            let configured = configured.value.policy;
-            let set_aside = configured.iter().flat_map(|it| it.environments.keys());
-            let customers: BTreeSet<EnvironmentId> = policy
-                .environments
-                .keys()
-                .chain(set_aside)
-                .copied()
-                .collect();
-            let mut begun = stored.value;
-            begun.begin(customers.iter().copied(), now);
-            let undecided = self.count_undecided_links(&policy, &begun).await?;
-            self.update_starts(|starts| {
-                starts.begin(customers.iter().copied(), now);
-                starts.undecided = undecided;
-                starts.policy = fingerprint;
-            })
-            .await?;
-            say_if_undecided(undecided);
+        let stored = self.starts.load(&self.store).await?.value;
+        if stored.policy == fingerprint {
+            return Ok(());
         }
-        self.noted_policy.set(fingerprint);
+        let (policy, now) = (self.policy(), self.clock.now());
+        // A customer that is set aside because its mapping has a problem has begun all the same.
+        let configured = self.store.load_record::<ConfigInForce>(&Singleton).await?;
+        let configured = configured.value.policy;
+        let set_aside = configured.iter().flat_map(|it| it.environments.keys());
+        let customers: BTreeSet<EnvironmentId> = policy
+            .environments
+            .keys()
+            .chain(set_aside)
+            .copied()
+            .collect();
+        let mut begun = stored;
+        begun.begin(customers.iter().copied(), now);
+        let undecided = self.count_undecided_links(&policy, &begun).await?;
+        self.update_starts(|starts| {
+            starts.begin(customers.iter().copied(), now);
+            starts.undecided = undecided;
+            starts.policy = fingerprint;
+        })
+        .await?;
+        say_if_undecided(undecided);
         Ok(())
     }
 
@@ -105,12 +90,12 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Applies `change` to what is known of the customers' first days. Saves only a difference.
+    /// Applies `change` to the customers' first days. Saves only a difference.
     async fn update_starts(
         &self,
         change: impl Fn(&mut CustomerStarts) + Send,
     ) -> Result<(), PortError> {
-        match self.store.update_record(&Singleton, change).await {
+        match self.starts.update(&self.store, change).await {
             // Other workers keep saving, and what they save is the same.
             Ok(()) | Err(SaveError::Conflict) => Ok(()),
             Err(SaveError::Store(error)) => Err(error),

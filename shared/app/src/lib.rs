@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod budget;
+mod contacts;
 pub mod cycle;
 mod day_one;
 mod dead_letters;
@@ -9,6 +10,7 @@ mod env;
 mod identity;
 pub mod inspection;
 pub mod intake;
+mod known_record;
 mod odd_records;
 pub mod outcome;
 mod paused;

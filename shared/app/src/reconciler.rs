@@ -4,13 +4,14 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use halogard_domain::Policy;
+use halogard_domain::contact::VendorContacts;
 use halogard_domain::key::KeySecret;
+use halogard_domain::start::CustomerStarts;
 
-use crate::cycle::KnownContacts;
-use crate::day_one::NotedPolicy;
 use crate::dialect::DialectHeeded;
 use crate::env::Env;
 use crate::identity::Identity;
+use crate::known_record::KnownRecord;
 use crate::odd_records::OddRecords;
 use crate::paused::KnownPauses;
 use crate::poll_pace::PollPace;
@@ -68,12 +69,12 @@ pub struct Reconciler<E: Env> {
     pub(crate) examined: SeenTickets,
     /// What an operator has paused.
     pub(crate) pauses: KnownPauses,
-    /// What was recorded of each vendor's answers.
-    pub(crate) contacts: KnownContacts,
+    /// Which vendors answer.
+    pub(crate) contacts: KnownRecord<VendorContacts>,
     /// Set once the version that runs was recorded.
     pub(crate) recorded_version: OnceLock<()>,
-    /// The policy whose customers are noted as begun.
-    pub(crate) noted_policy: NotedPolicy,
+    /// Since when the alerts of each customer get tickets.
+    pub(crate) starts: KnownRecord<CustomerStarts>,
     /// Which polls the log shows.
     pub(crate) quiet_polls: QuietPolls,
     /// How often it was asked whether another installation opened a ticket.
@@ -112,9 +113,9 @@ impl<E: Env> Reconciler<E> {
             unproven: SeenTickets::default(),
             examined: SeenTickets::default(),
             pauses: KnownPauses::default(),
-            contacts: KnownContacts::default(),
+            contacts: KnownRecord::default(),
             recorded_version: OnceLock::new(),
-            noted_policy: NotedPolicy::default(),
+            starts: KnownRecord::default(),
             quiet_polls: QuietPolls::default(),
             rival_checks: RivalChecks::default(),
         }

@@ -13,10 +13,10 @@ use tracing::warn;
 use crate::env::Env;
 use crate::ports::prelude::*;
 use crate::ports::{
-    KeyedTicket, Lane, LinkFilter, Outgoing, PortError, SaveError, Stored, Swap, TicketListing,
+    KeyedTicket, Lane, LinkFilter, Outgoing, PortError, SaveError, Stored, TicketListing,
     TicketTexts,
 };
-use crate::reconcile::{Adoption, CONFLICTS_MAX, ReconcileError, Reporting};
+use crate::reconcile::{Adoption, ReconcileError, Reporting};
 use crate::reconciler::Reconciler;
 
 /// Links read in one call.
@@ -207,7 +207,7 @@ impl<E: Env> Reconciler<E> {
     /// Applies `change` to what is known about the store's age; returns the result. Saves only a difference.
     pub(crate) async fn update_continuity(
         &self,
-        change: impl Fn(&mut StoreContinuity),
+        change: impl Fn(&mut StoreContinuity) + Send,
     ) -> Result<Stored<StoreContinuity>, PortError> {
         let stored = self.store.load_record(&Singleton).await?;
         self.update_known_continuity(stored, change).await
@@ -216,31 +216,19 @@ impl<E: Env> Reconciler<E> {
     /// The same, with what was `stored` when this process last read it.
     async fn update_known_continuity(
         &self,
-        mut stored: Stored<StoreContinuity>,
-        change: impl Fn(&mut StoreContinuity),
+        stored: Stored<StoreContinuity>,
+        change: impl Fn(&mut StoreContinuity) + Send,
     ) -> Result<Stored<StoreContinuity>, PortError> {
-        for _ in 0..=CONFLICTS_MAX {
-            let mut changed = stored.value.clone();
-            change(&mut changed);
-            if changed == stored.value {
-                break;
-            }
-            match self
-                .store
-                .swap_record(&Singleton, &changed, stored.revision)
-                .await?
-            {
-                Swap::Stored(revision) => {
-                    return Ok(Stored {
-                        value: changed,
-                        revision,
-                    });
-                }
-                // The other worker runs a sync cycle or a sweep as well; the next one records the rest.
-                Swap::Conflict(newer) => stored = newer,
-            }
+        match self
+            .store
+            .update_known_record(&Singleton, stored, change)
+            .await
+        {
+            Ok((stored, ())) => Ok(stored),
+            // Other workers run sync cycles and sweeps as well; the next one records the rest.
+            Err(SaveError::Conflict) => self.store.load_record(&Singleton).await,
+            Err(SaveError::Store(error)) => Err(error),
         }
-        Ok(stored)
     }
 }
 

@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 
 use halogard_domain::Timestamp;
-use halogard_domain::contact::VendorContacts;
 use halogard_domain::ids::TicketId;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::missing::ExistenceCheck;
-use halogard_domain::record::Singleton;
 use halogard_domain::vendor::Vendor;
 use tracing::debug;
 
@@ -62,7 +60,7 @@ impl<E: Env> Reconciler<E> {
 
     /// Since when HaloPSA can be asked, as far as that is known; `None` while it gives no useful answer.
     pub(super) async fn desk_answers_since(&self) -> Result<Option<Timestamp>, PortError> {
-        let contacts = self.store.load_record::<VendorContacts>(&Singleton).await?;
+        let contacts = self.contacts.load(&self.store).await?;
         let contact = contacts.value.of(Vendor::HaloPsa);
         let was_asked = contact.since.is_some();
         Ok((contact.answers || !was_asked).then(|| contact.since.unwrap_or_default()))

@@ -67,24 +67,46 @@ pub trait Records: Send + Sync {
     fn update_record<T, A>(
         &self,
         key: &T::Key,
-        mut change: impl FnMut(&mut T) -> A + Send,
+        change: impl FnMut(&mut T) -> A + Send,
     ) -> impl Future<Output = Result<A, SaveError>> + Send
     where
         T: Record + PartialEq,
         A: Send,
     {
         async move {
+            let known = self.load_record::<T>(key).await?;
+            let (_, answer) = self.update_known_record(key, known, change).await?;
+            Ok(answer)
+        }
+    }
+
+    /// [`update_record`](Self::update_record) for callers that have read the record: begins with `known`, and
+    /// returns what is stored afterwards too. Where `change` makes no difference to `known`, the store is not
+    /// asked.
+    ///
+    /// # Errors
+    ///
+    /// As of [`update_record`](Self::update_record).
+    fn update_known_record<T, A>(
+        &self,
+        key: &T::Key,
+        mut known: Stored<T>,
+        mut change: impl FnMut(&mut T) -> A + Send,
+    ) -> impl Future<Output = Result<(Stored<T>, A), SaveError>> + Send
+    where
+        T: Record + PartialEq,
+        A: Send,
+    {
+        async move {
             for _ in 0..UPDATE_ATTEMPTS_MAX {
-                let stored = self.load_record::<T>(key).await?;
-                let mut record = stored.value.clone();
-                let answer = change(&mut record);
-                if record == stored.value {
-                    return Ok(answer);
+                let mut value = known.value.clone();
+                let answer = change(&mut value);
+                if value == known.value {
+                    return Ok((known, answer));
                 }
-                match self.save_record(key, &record, stored.revision).await {
-                    Ok(_) => return Ok(answer),
-                    Err(SaveError::Conflict) => {}
-                    Err(error) => return Err(error),
+                match self.swap_record(key, &value, known.revision).await? {
+                    Swap::Stored(revision) => return Ok((Stored { value, revision }, answer)),
+                    Swap::Conflict(newer) => known = newer,
                 }
             }
             Err(SaveError::Conflict)
