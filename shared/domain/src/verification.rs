@@ -75,7 +75,7 @@ pub struct DifferenceExample {
 pub struct VerificationTally {
     /// Pairs that were compared.
     pub pairs: u64,
-    /// Requests for tickets that it took.
+    /// Requests for tickets that HaloPSA has answered.
     pub requests: u64,
     /// Differences without a known cause, by kind.
     pub differences: BTreeMap<DifferenceKind, u64>,

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use halogard_app::ports::{
@@ -295,6 +296,24 @@ async fn thousands_of_pairs_are_compared_in_steps_that_any_process_may_make() {
     };
     assert_eq!((steps, result.tally.pairs), (3, 4_500));
     assert_eq!((result.tally.requests, result.tally.count()), (45, 0));
+}
+
+#[tokio::test]
+async fn only_requests_that_halopsa_has_answered_are_counted() {
+    let sides = Sides::new(&pairs(1..=450)).await;
+    sides.desk.1.store(3, Ordering::Relaxed);
+    let verification = ScheduledVerification {
+        source: &sides.source,
+        desk: &sides.desk,
+    };
+    for _ in 0..3 {
+        let step = verification.advance(&sides.store, &sides.policy, NOW).await;
+        assert!(step.is_err(), "{step:?}");
+    }
+
+    let result = sides.compare(NOW).await;
+
+    assert_eq!((result.tally.pairs, result.tally.requests), (450, 5));
 }
 
 /// Lists that show too little of their tickets make each of them a request of its own, a hundred in a step.

@@ -13,8 +13,14 @@ use tracing::Level;
 
 use crate::report::{Report, Row, Section};
 
-/// Time between two checks of the program whether a comparison is due.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Time until the program goes on with a comparison of which a step has failed.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// How long a comparison waits for a permit, as in `serve`.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Time in which a poll has noticed the alerts that were raised.
+const POLLED: Duration = Duration::from_secs(70);
 
 /// Requests that HaloPSA allows in any window.
 const LIMIT: usize = 450;
@@ -53,6 +59,9 @@ async fn compared(options: &Options) -> anyhow::Result<Section> {
         let wall = tokio::time::Instant::now();
         for number in 0..raised {
             bundle.raise(i64::from(number % 6), &format!("Late rule {number}"));
+        }
+        if raised > 0 {
+            bundle.run_for(POLLED).await;
         }
         let result = compare(&mut bundle).await?;
         let took = bundle.time.now().since(began);
@@ -96,6 +105,7 @@ async fn in_sync(options: &Options) -> Scenario {
     let setup = Setup {
         seed: options.seed,
         level: Level::ERROR,
+        patience: PATIENCE,
         ..Setup::managed()
     };
     let mut bundle = Scenario::start(setup).await;
@@ -108,7 +118,7 @@ async fn in_sync(options: &Options) -> Scenario {
     bundle
 }
 
-/// Steps until the comparison has ended, with the bundle's other work between them.
+/// Steps until the comparison has ended, as `serve` does.
 async fn compare(bundle: &mut Scenario) -> anyhow::Result<VerificationResult> {
     let desk = bundle.bulk_desk();
     loop {
@@ -121,8 +131,9 @@ async fn compare(bundle: &mut Scenario) -> anyhow::Result<VerificationResult> {
         match verification.advance(&process.store, &policy, now).await {
             Ok(VerificationStep::Ended(result)) => return Ok(result),
             Ok(VerificationStep::NotDue) => anyhow::bail!("no comparison is due"),
-            // Without a permit the next call goes on.
-            Ok(VerificationStep::Advanced) | Err(_) => bundle.run_for(PAUSE).await,
+            Ok(VerificationStep::Advanced) => {}
+            // The next call goes on.
+            Err(_) => bundle.run_for(PAUSE).await,
         }
     }
 }

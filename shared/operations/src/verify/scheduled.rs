@@ -180,8 +180,8 @@ impl<A: AlertSource, D: ServiceDesk> ScheduledVerification<'_, A, D> {
                 links.into_iter().map(|link| (link.alert, link)).collect();
             let mut shown = BTreeMap::new();
             for tickets in tickets_of(&links).chunks(D::LISTED_MAX) {
-                step.pass.tally.requests += 1;
                 let rows = self.desk.listed(&tickets.iter().copied().collect()).await?;
+                step.pass.tally.requests += 1;
                 shown.extend(rows.into_iter().map(|row| (row.id, row.ticket)));
             }
             for id in ids {
@@ -226,8 +226,9 @@ impl<A: AlertSource, D: ServiceDesk> ScheduledVerification<'_, A, D> {
             return Ok(None);
         }
         step.reads += 1;
+        let read = self.desk.read(id).await?;
         step.pass.tally.requests += 1;
-        Ok(Some(match self.desk.read(id).await? {
+        Ok(Some(match read {
             Some(ticket) => TicketLookup::Read(Box::new(ticket)),
             None => TicketLookup::Gone,
         }))

@@ -1,6 +1,7 @@
 //! Both vendors as a test says they are, to be read only.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use halogard_app::ports::{
     AlertList, AlertListing, AlertSource, Changes, EnvironmentInfo, ErrorCode, KeyedPage,
@@ -45,13 +46,17 @@ impl AlertSource for ListedAlerts {
 
 /// A HaloPSA with these tickets, each of which it lists as a keyed one.
 #[derive(Default)]
-pub struct Tickets(pub BTreeMap<TicketId, Ticket>);
+pub struct Tickets(
+    pub BTreeMap<TicketId, Ticket>,
+    /// How many of the next requests for a list get no permit.
+    pub AtomicU32,
+);
 
 impl Tickets {
     /// These.
     pub fn of(tickets: impl IntoIterator<Item = Ticket>) -> Self {
         let by_number = tickets.into_iter().map(|ticket| (ticket.id, ticket));
-        Self(by_number.collect())
+        Self(by_number.collect(), AtomicU32::new(0))
     }
 }
 
@@ -92,6 +97,13 @@ impl ServiceDesk for Tickets {
     }
 
     async fn listed(&self, ids: &BTreeSet<TicketId>) -> Result<Vec<TicketListing>, PortError> {
+        let without_permit = |count: u32| count.checked_sub(1);
+        if (self.1)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, without_permit)
+            .is_ok()
+        {
+            return Err(PortError::not_admitted());
+        }
         let shown = self.0.values().filter(|ticket| ids.contains(&ticket.id));
         let row = |ticket: &Ticket| TicketListing {
             id: ticket.id,
