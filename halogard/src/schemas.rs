@@ -27,7 +27,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use crate::commands::backup::{BackedUp, Restored};
-use crate::commands::config::changes::{ChangeMade, ShownConfig};
+use crate::commands::config::apply::ChangeMade;
+use crate::commands::config::versions::ShownConfig;
 use crate::commands::config::{NewConfig, ValidConfig};
 use crate::commands::connect::ConnectAnswer;
 use crate::commands::demo::summary::Summary;

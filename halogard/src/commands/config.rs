@@ -1,7 +1,10 @@
 //! `config`: the config file, and the config in force on this machine or on a deployed stack.
 
-pub mod changes;
+pub mod apply;
+pub mod plan;
 pub mod samples;
+pub mod undo;
+pub mod versions;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -20,8 +23,11 @@ use crate::failure::{FailureKind, Refused};
 use crate::output;
 use crate::page::{self, Cell, Mood};
 use crate::written_file::{self, Readers};
-use changes::{ApplyOptions, HistoryOptions, PlanOptions, ShowOptions, UndoOptions};
+use apply::ApplyOptions;
+use plan::PlanOptions;
 use samples::TestOptions;
+use undo::UndoOptions;
+use versions::{HistoryOptions, ShowOptions};
 
 /// The commands for the config file.
 #[derive(Clone, Debug, Subcommand)]
@@ -71,12 +77,12 @@ pub async fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
     match command {
         ConfigCommand::Init { file, mode, json } => init(&chosen(file.as_ref()), *mode, *json)?,
         ConfigCommand::Check { file, json } => check(&chosen(file.as_ref()), *json)?,
-        ConfigCommand::Plan(options) => return Box::pin(changes::plan(options)).await,
-        ConfigCommand::Apply(options) => return Box::pin(changes::apply(options)).await,
-        ConfigCommand::History(options) => return changes::history(options).await,
-        ConfigCommand::Undo(options) => return Box::pin(changes::undo(options)).await,
+        ConfigCommand::Plan(options) => return Box::pin(plan::plan(options)).await,
+        ConfigCommand::Apply(options) => return Box::pin(apply::apply(options)).await,
+        ConfigCommand::History(options) => return versions::history(options).await,
+        ConfigCommand::Undo(options) => return Box::pin(undo::undo(options)).await,
         ConfigCommand::Test(options) => return samples::test(options),
-        ConfigCommand::Show(options) => return changes::show(options).await,
+        ConfigCommand::Show(options) => return versions::show(options).await,
         ConfigCommand::Schema => output::result(&serde_json::to_string_pretty(&schema())?),
     }
     Ok(ExitCode::SUCCESS)

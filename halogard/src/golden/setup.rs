@@ -218,8 +218,8 @@ fn the_commands_of_the_config_look_as_before() {
         problems: 1,
         unchecked: vec![CheckId::TypeUsable],
     };
-    looks("config_plan", &plan, config::changes::write_plan);
-    let made = config::changes::ChangeMade {
+    looks("config_plan", &plan, config::plan::write_plan);
+    let made = config::apply::ChangeMade {
         put: PutInForce {
             version: 4,
             was_in_force: false,
@@ -230,11 +230,11 @@ fn the_commands_of_the_config_look_as_before() {
         unchecked: vec![CheckId::TypeUsable],
         next: "workers use it within a minute",
     };
-    looks("config_apply", &made, config::changes::write_made);
+    looks("config_apply", &made, config::apply::write_made);
     let history = ConfigHistory {
         versions: vec![version(3, "applied"), version(4, "version 2 was restored")],
     };
-    looks("config_history", &history, config::changes::write_history);
+    looks("config_history", &history, config::versions::write_history);
     let samples = SamplesAnswer {
         passed: 1,
         failed: 1,
