@@ -5,32 +5,29 @@
 //! [`put_in_force`] does what was planned and nothing else. The start of `serve`, an edit of the file under a running
 //! `serve` and the commands put a config in force by the same function.
 
+mod digest;
 mod effects;
 mod samples;
-
-use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
+mod texts;
 
 use halogard_app::Store;
 use halogard_app::ports::{
-    AlertSource, DialectProbe, Inspectors, PortError, Records, Revision, SaveError,
-    ServiceDeskCatalog,
+    AlertSource, DialectProbe, Inspectors, PortError, Records, SaveError, ServiceDeskCatalog,
 };
 use halogard_config::{Config, ConfigDifference, differences};
-use halogard_domain::config_history::{
-    ConfigInForce, ConfigText, ConfigVersion, TEXTS_KEPT, VersionOrigin,
-};
+use halogard_domain::config_history::{ConfigInForce, ConfigText, ConfigVersion, VersionOrigin};
 use halogard_domain::record::Singleton;
 use halogard_domain::{Policy, Timestamp};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::audit::Operator;
 use crate::doctor::{self, CheckId, DoctorReport, Extent, Finding, Level, OwnFacts};
 use crate::moment::Moment;
 
+pub use digest::{NoDigest, PlanDigest};
 pub use effects::{AlertsOf, ConfigEffects, RouteChange};
 pub use samples::{SampleResult, SamplesAnswer, SamplesError, run_samples};
+use texts::{keep_text, let_former_texts_expire};
 
 /// A config that may come into force.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,78 +45,6 @@ impl From<Config> for ConfigCandidate {
             policy: config.policy,
         }
     }
-}
-
-/// Names the config in force and the candidate of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlanDigest {
-    in_force: u32,
-    candidate: u32,
-}
-
-/// The text is not a digest of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not the digest of a plan; `halogard config plan` prints one, of sixteen characters"
-)]
-pub struct NoDigest(String);
-
-impl FromStr for PlanDigest {
-    type Err = NoDigest;
-
-    fn from_str(text: &str) -> Result<Self, NoDigest> {
-        let half = |range| {
-            let digits: &str = text.get(range)?;
-            u32::from_str_radix(digits, 16).ok()
-        };
-        match (text.len(), half(0..8), half(8..16)) {
-            (16, Some(in_force), Some(candidate)) => Ok(Self {
-                in_force,
-                candidate,
-            }),
-            _ => Err(NoDigest(text.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for PlanDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}{:08x}", self.in_force, self.candidate)
-    }
-}
-
-/// The schema of its text.
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for PlanDigest {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "PlanDigest".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string" })
-    }
-}
-
-impl Serialize for PlanDigest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl PlanDigest {
-    fn of(in_force: &ConfigInForce, candidate: &ConfigCandidate) -> Self {
-        let current = in_force.current().map_or("", |it| it.text.as_str());
-        Self {
-            in_force: half(current),
-            candidate: half(&ConfigText::key(&candidate.text)),
-        }
-    }
-}
-
-/// Half of the key of a text.
-fn half(key: &str) -> u32 {
-    let whole = u64::from_str_radix(key, 16).unwrap_or_default();
-    u32::try_from(whole >> 32 ^ whole & u64::from(u32::MAX)).unwrap_or_default()
 }
 
 /// A change of the config, before it is made.
@@ -374,59 +299,6 @@ pub async fn put_in_force(
         }
         Err(SaveError::Conflict) => Err(ConfigChangeError::Conflict),
         Err(SaveError::Store(error)) => Err(error.into()),
-    }
-}
-
-/// Gives the texts that are no longer in force their end, as far as they have none.
-async fn let_former_texts_expire(
-    store: &impl Records,
-    config: &ConfigInForce,
-    now: Timestamp,
-) -> Result<(), PortError> {
-    let in_force = config.current().map(|it| it.text.as_str());
-    let texts = config.versions.iter().map(|it| it.text.as_str());
-    let former: BTreeSet<&str> = texts.filter(|text| Some(*text) != in_force).collect();
-    for key in former {
-        let stored = store.load_record::<ConfigText>(key).await?;
-        let ConfigText {
-            text: Some(text),
-            expires_at: None,
-        } = stored.value
-        else {
-            continue;
-        };
-        let record = ConfigText {
-            text: Some(text),
-            expires_at: Some(now.plus(TEXTS_KEPT)),
-        };
-        save_text(store, key, &record, stored.revision).await?;
-    }
-    Ok(())
-}
-
-/// Stores a text under its key without an end, unless it is there.
-async fn keep_text(store: &impl Records, key: &str, text: &str) -> Result<(), PortError> {
-    let stored = store.load_record::<ConfigText>(key).await?;
-    if stored.value.text.is_some() && stored.value.expires_at.is_none() {
-        return Ok(());
-    }
-    let record = ConfigText {
-        text: Some(text.to_owned()),
-        expires_at: None,
-    };
-    save_text(store, key, &record, stored.revision).await
-}
-
-/// Saves a text; another process that saves it meanwhile saves the same.
-async fn save_text(
-    store: &impl Records,
-    key: &str,
-    record: &ConfigText,
-    revision: Revision,
-) -> Result<(), PortError> {
-    match store.save_record(key, record, revision).await {
-        Ok(_) | Err(SaveError::Conflict) => Ok(()),
-        Err(SaveError::Store(error)) => Err(error),
     }
 }
 
