@@ -236,13 +236,22 @@ fn an_answer_that_does_not_show_what_was_asked_for_says_so() {
 }
 
 #[test]
-fn a_premise_holds_while_the_ticket_shows_the_same() {
+fn a_premise_holds_while_the_ticket_shows_the_same_and_no_later_change() {
     let before = ticket(OPEN, 1);
     let premise = Premise::of(&before);
     let rows = [
         (before.clone(), true),
-        (ticket(OPEN, 90), true),
+        (ticket(OPEN, 0), true),
+        // Someone has changed something else since, or added a note.
+        (ticket(OPEN, 90), false),
         (ticket(CLOSED, 1), false),
+        (
+            Ticket {
+                assigned: None,
+                ..before.clone()
+            },
+            true,
+        ),
         (
             Ticket {
                 priority: Some(PriorityId::new(2)),

@@ -64,6 +64,8 @@ fn change(id: u64) -> TicketChange {
             status: StatusId::new(1),
             priority: None,
             assigned: None,
+            changed_at: None,
+            as_of: MORNING,
         },
     }
 }
@@ -426,17 +428,108 @@ async fn changes_are_matched_by_ticket_and_a_missing_one_is_read() {
     assert_eq!(ids, [4001, 4002, 4003]);
 }
 
+/// The row of a ticket that a person has set in progress.
+fn taken(alert: u64) -> Value {
+    let mut row = row(alert);
+    row["status_id"] = json!(2);
+    row
+}
+
 #[tokio::test]
-async fn a_refused_array_of_changes_is_split_without_a_read() {
+async fn a_refused_array_of_changes_is_halved_and_each_half_is_looked_at_first() {
     let harness = answering(&[
         (400, json!("no")),
+        (200, list(&[row(1), row(2)])),
         (201, json!([row(1)])),
+        (200, list(&[row(2)])),
         (400, json!("no")),
     ]);
     let answers = harness.desk().change(&[change(4001), change(4002)]).await;
     assert_eq!(answers[0].as_ref().unwrap().id.get(), 4001);
     assert_eq!(answers[1].as_ref().unwrap_err().class, Permanent);
-    assert_eq!(harness.sent().len(), 3);
+    assert_eq!(harness.sent().len(), 5);
+    harness.assert_all_settled();
+}
+
+/// Halving takes longer than a person needs to take one of the tickets.
+#[tokio::test]
+async fn what_a_person_changes_between_two_halves_is_not_overruled() {
+    let harness = answering(&[
+        (400, json!("no")),
+        (200, list(&[row(1), row(2), row(3), row(4)])),
+        (201, json!([row(1), row(2)])),
+        (200, list(&[row(3), taken(4)])),
+        (201, json!([row(3)])),
+        (200, taken(4)),
+    ]);
+    let changes = [change(4001), change(4002), change(4003), change(4004)];
+    let answers = harness.desk().change(&changes).await;
+    assert!(answers[..3].iter().all(Result::is_ok), "{answers:?}");
+    let error = answers[3].as_ref().unwrap_err();
+    assert!(
+        matches!(&error.refusal, Some(Refusal::Outdated(now)) if now.status == StatusId::new(2)),
+        "{error:?}"
+    );
+    harness.assert_all_settled();
+}
+
+#[tokio::test]
+async fn a_deleted_ticket_of_a_refused_array_is_read_and_the_others_go_together() {
+    let harness = answering(&[
+        (400, json!("no")),
+        (200, list(&[row(1), row(3), row(4)])),
+        (201, json!([row(1), row(3), row(4)])),
+        (
+            404,
+            json!({"ClassName": "System.Exception", "Message": "no such ticket"}),
+        ),
+    ]);
+    let changes = [change(4001), change(4002), change(4003), change(4004)];
+    let answers = harness.desk().change(&changes).await;
+    let made: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(made, [true, false, true, true]);
+    harness.assert_all_settled();
+}
+
+#[tokio::test]
+async fn an_earlier_request_may_have_made_the_change() {
+    let mut closed = row(1);
+    closed["status_id"] = json!(9);
+    let harness = answering(&[
+        (400, json!("no")),
+        (200, list(&[closed.clone(), row(2)])),
+        (201, json!([closed])),
+        (200, list(&[row(2)])),
+        (201, json!([row(2)])),
+    ]);
+    let answers = harness.desk().change(&[change(4001), change(4002)]).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
+#[tokio::test]
+async fn what_waited_too_long_is_looked_at_again_before_it_is_sent() {
+    for (waited, shown, is_sent) in [
+        (14, row(1), true),
+        (15, row(1), true),
+        (15, taken(1), false),
+        (600, row(1), true),
+    ] {
+        let harness = Harness::new();
+        let is_old = waited >= 15;
+        if is_old {
+            harness.next(Ok(answer(200, &list(&[shown.clone()]).to_string())));
+        }
+        let last = match is_sent {
+            true => answer(201, &json!([row(1)]).to_string()),
+            false => answer(200, &shown.to_string()),
+        };
+        harness.next(Ok(last));
+        harness.advance(Duration::from_secs(waited));
+        let answers = harness.desk().change(&[change(4001)]).await;
+        assert_eq!(answers[0].is_ok(), is_sent, "{waited} s");
+        assert_eq!(harness.sent().len(), 1 + usize::from(is_old), "{waited} s");
+        harness.assert_all_settled();
+    }
 }
 
 #[tokio::test]

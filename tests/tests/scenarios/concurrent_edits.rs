@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use halogard_app::SWEEP_INTERVAL;
-use halogard_simulator::halopsa::{TicketEdit, TicketView};
+use halogard_simulator::halopsa::{ArrayFailure, TicketEdit, TicketView};
 use halogard_simulator::liongard::AlertChange;
 use halogard_simulator::world::status_ids;
 use halogard_simulator::{HaloPsa, SimHaloSettings};
@@ -346,6 +346,85 @@ fn a_persons_edit_stays_where_webhooks_come_late_twice_and_in_reverse() {
 #[test]
 fn a_persons_edit_stays_where_no_webhook_comes() {
     every_edit_at_every_moment("edits, no webhooks", || setup(WebhookDelivery::Never));
+}
+
+/// Six alerts that close at once. HaloPSA refuses the array with all their tickets, because one of these was deleted
+/// and no webhook said so. Returns the last of the alerts.
+async fn at_refused_array(setup: Setup) -> (Scenario, i64) {
+    let mut bundle = Scenario::start(setup).await;
+    bundle.run_until_quiet().await;
+    let alerts = ["A", "B", "C", "D", "E", "F"].map(|rule| bundle.raise(0, rule));
+    bundle.run_until_quiet().await;
+    bundle.run_until_writes_land().await;
+    let deleted = bundle.only_ticket(alerts[1]).id;
+    bundle.halo.delete_ticket(deleted, DANA).unwrap();
+    for alert in alerts {
+        bundle.liongard.close(alert).unwrap();
+    }
+    (bundle, alerts[5])
+}
+
+/// Whether `request` may change the ticket `id`.
+fn may_change(request: &LoggedRequest, id: i64) -> bool {
+    let body = String::from_utf8_lossy(&request.body);
+    request.method == Method::POST
+        && request.target.contains("/Tickets")
+        && body.contains(&format!("\"id\":{id},"))
+}
+
+/// The requests to HaloPSA of such a bundle until it is quiet, how many of them came before the closing, and the last
+/// ticket.
+async fn refused_array(setup: Setup) -> (Vec<LoggedRequest>, usize, i64) {
+    let (mut bundle, alert) = at_refused_array(setup).await;
+    let before = bundle.requests.to(Component::HaloPsa).len();
+    let ticket = bundle.only_ticket(alert).id;
+    bundle.run_until_quiet().await;
+    (bundle.requests.to(Component::HaloPsa), before, ticket)
+}
+
+/// Lets a person do `edit` to the last ticket before the request `ordinal` to HaloPSA.
+async fn edit_in_refused_array(edit: Edit, ordinal: u64, setup: Setup) {
+    let (mut bundle, alert) = at_refused_array(setup).await;
+    let (halo, ticket) = (bundle.halo.clone(), bundle.only_ticket(alert).id);
+    bundle.interventions.at(
+        Component::HaloPsa,
+        ordinal,
+        CrashTiming::Before,
+        move || {
+            assert!(edit.apply(&halo, &halo.ticket(ticket).unwrap()));
+        },
+    );
+    bundle.run_until_quiet().await;
+    let view = bundle.only_ticket(alert);
+    assert!(edit.is_kept(&view), "it was undone: {view:#?}");
+}
+
+#[test]
+fn a_persons_edit_stays_while_a_refused_array_is_taken_apart() {
+    let mut grid = CaseMatrix::new("edits while an array is taken apart");
+    for failure in [ArrayFailure::NothingKept, ArrayFailure::EarlierKept] {
+        let setup = || {
+            let mut setup = setup(WebhookDelivery::Never);
+            setup.halo.array_failure = failure;
+            setup
+        };
+        let Some((requests, before, ticket)) = grid.case("requests", refused_array(setup())) else {
+            continue;
+        };
+        let writes = requests.iter().rposition(|it| may_change(it, ticket));
+        let until = writes.expect("the last ticket is closed");
+        for (ordinal, request) in (1..).zip(&requests[before..=until]) {
+            // HaloPSA checks no condition, so an edit just before our own write is lost.
+            if may_change(request, ticket) {
+                continue;
+            }
+            for edit in [Edit::Status, Edit::Close, Edit::Agent, Edit::Note] {
+                let label = format!("{failure:?}: {edit:?} before request {ordinal}");
+                grid.case(&label, edit_in_refused_array(edit, ordinal, setup()));
+            }
+        }
+    }
+    grid.finish();
 }
 
 /// A bundle without webhooks that sweeps as the program does, with a ticket that a technician has just

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Existence, Ticket};
 use crate::ids::{PriorityId, StatusId, TechnicianId, TicketId};
+use crate::link::WRITE_AGE_MAX;
+use crate::time::Timestamp;
 
 /// A change of a ticket. It names what changes and nothing else: everything that it does not name stays
 /// as the people who work on the ticket left it.
@@ -33,34 +35,53 @@ pub struct Premise {
     pub priority: Option<PriorityId>,
     /// Whether a technician is assigned, if HaloPSA reported that.
     pub assigned: Option<bool>,
+    /// When the ticket had last changed (HaloPSA's clock), if HaloPSA said that.
+    pub changed_at: Option<Timestamp>,
+    /// Until when it is known to have been so (our clock).
+    pub as_of: Timestamp,
 }
 
 impl Premise {
-    /// The state of `ticket`.
+    /// The state of `ticket` when it was observed.
     #[must_use]
-    pub const fn of(ticket: &Ticket) -> Self {
+    pub fn of(ticket: &Ticket) -> Self {
         Self {
             status: ticket.status,
             priority: ticket.priority,
             assigned: ticket.assigned,
+            changed_at: ticket.is_dated.then_some(ticket.changed_at),
+            as_of: ticket.observed_at,
         }
     }
 
-    /// Whether `ticket` is still in this state.
+    /// Whether `ticket` is still in this state, and has not changed since in any other way.
     #[must_use]
     pub fn holds_for(&self, ticket: &Ticket) -> bool {
         let now = Self::of(ticket);
-        let same_assignment = self.assigned.is_none() || self.assigned == now.assigned;
+        let same_assignment = match (self.assigned, now.assigned) {
+            (Some(known), Some(shown)) => known == shown,
+            _ => true,
+        };
+        let times = self.changed_at.zip(now.changed_at);
+        let has_changed = times.is_some_and(|(known, shown)| shown > known);
         ticket.existence == Existence::Present
             && (self.status, self.priority) == (now.status, now.priority)
             && same_assignment
+            && !has_changed
+    }
+
+    /// The last moment before which a change may be sent that was planned for this state. A person may have changed
+    /// the ticket since, so later it is read again first.
+    #[must_use]
+    pub fn send_before(&self) -> Timestamp {
+        self.as_of.plus(WRITE_AGE_MAX)
     }
 }
 
 impl TicketChange {
     /// A change of `ticket` that changes nothing.
     #[must_use]
-    pub const fn of(ticket: &Ticket) -> Self {
+    pub fn of(ticket: &Ticket) -> Self {
         Self {
             id: ticket.id,
             status: None,
@@ -69,6 +90,23 @@ impl TicketChange {
             closure_note: None,
             premise: Premise::of(ticket),
         }
+    }
+
+    /// Whether the change may be made to the ticket that is now as `current` shows: it is still as the plan has it, or
+    /// as the change would make it, which an earlier request of the same change may have done.
+    #[must_use]
+    pub fn fits(&self, current: &Ticket) -> bool {
+        let is_status_set = self.status.is_some_and(|asked| asked == current.status);
+        let has_status =
+            is_status_set || (self.status.is_none() && current.status == self.premise.status);
+        let has_priority = self
+            .priority
+            .is_none_or(|asked| Some(asked) == current.priority);
+        let is_made = current.is_present()
+            && has_status
+            && has_priority
+            && (self.status.is_some() || self.priority.is_some());
+        is_made || self.premise.holds_for(current)
     }
 
     /// The ticket after this change, which HaloPSA accepted without showing it, given what was `read` since. A read

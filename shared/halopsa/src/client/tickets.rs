@@ -148,7 +148,34 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             .with("returnall", true)
             .writing_records()
             .posting(tickets)?;
-        let rows = self.read(&call, OneOrManySeed::new()).await?;
+        self.posted_tickets(&call).await
+    }
+
+    /// [`post_tickets`](Self::post_tickets) for tickets with an id, unless the request could not be sent before
+    /// `send_before`: what is known of the tickets is too old from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLate`], with nothing sent; otherwise as [`post_tickets`](Self::post_tickets).
+    pub async fn post_ticket_changes(
+        &self,
+        tickets: &[TicketWrite],
+        send_before: Timestamp,
+    ) -> Result<Vec<TicketRow>, Error> {
+        if tickets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let call = HaloRequest::to(route::POST_TICKETS)
+            .with("returnall", true)
+            .writing_records()
+            .sent_before(send_before)
+            .posting(tickets)?;
+        self.posted_tickets(&call).await
+    }
+
+    /// The tickets in the answer to a write.
+    async fn posted_tickets(&self, call: &HaloRequest) -> Result<Vec<TicketRow>, Error> {
+        let rows = self.read(call, OneOrManySeed::new()).await?;
         self.compare_times(&rows);
         Ok(self.without_future_times(rows))
     }

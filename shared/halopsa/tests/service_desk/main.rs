@@ -91,6 +91,8 @@ fn change() -> TicketChange {
             status: StatusId::new(1),
             priority: Some(PriorityId::new(2)),
             assigned: None,
+            changed_at: None,
+            as_of: MORNING,
         },
     }
 }

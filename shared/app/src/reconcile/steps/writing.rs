@@ -5,7 +5,7 @@ use std::time::Duration;
 use halogard_domain::hash::hash64;
 use halogard_domain::ids::TicketId;
 use halogard_domain::link::{NOTE_CLAIM_TTL, NamedFields, NoteClaim, WriteKind};
-use halogard_domain::ticket::{NewNote, TicketChange};
+use halogard_domain::ticket::{NewNote, Premise, TicketChange};
 use halogard_domain::write_result::{PendingNote, WriteResult};
 use halogard_domain::{FailureClass, Ticket};
 
@@ -31,13 +31,34 @@ fn may_need_assignment(error: &PortError, change: &TicketChange) -> bool {
 const NOTE_PAUSE: Duration = Duration::from_secs(2);
 
 impl<E: Env> Reconciler<E> {
+    /// Submits a change, with the time until which its ticket is known to be as planned: what becomes too old while it
+    /// waits is looked at again before it is sent.
+    async fn submit_change(
+        &self,
+        change: &TicketChange,
+        write: WriteKind,
+        session: &PairSession<'_>,
+    ) -> Result<Ticket, PortError> {
+        let premise = Premise {
+            as_of: session.link.ticket_known_until(write),
+            ..change.premise
+        };
+        let change = TicketChange {
+            premise,
+            ..change.clone()
+        };
+        self.submit(change, session.batcher).await
+    }
+
     /// Sets fields of the open ticket.
     pub(super) async fn set_fields(
         &self,
         change: &TicketChange,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
-        let changed = self.submit(change.clone(), session.batcher).await;
+        let changed = self
+            .submit_change(change, WriteKind::SetFields, session)
+            .await;
         self.changed(
             changed,
             change,
@@ -59,7 +80,7 @@ impl<E: Env> Reconciler<E> {
         if let Some(technician) = change.technician {
             session.apply(WriteResult::AssignmentExpected { ticket, technician });
         }
-        let mut closed = self.submit(change.clone(), session.batcher).await;
+        let mut closed = self.submit_change(&change, WriteKind::Close, session).await;
         if let (Err(error), Some(technician)) = (&closed, self.closing_technician(session))
             && may_need_assignment(error, &change)
         {
@@ -68,7 +89,9 @@ impl<E: Env> Reconciler<E> {
                 technician: Some(technician),
                 ..change.clone()
             };
-            closed = self.submit(assigned, session.batcher).await;
+            closed = self
+                .submit_change(&assigned, WriteKind::Close, session)
+                .await;
         }
         self.changed(closed, &change, WriteKind::Close, Action::Closed, session)
             .await
@@ -81,7 +104,7 @@ impl<E: Env> Reconciler<E> {
         html: &str,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
-        let changed = self.submit(change.clone(), session.batcher).await;
+        let changed = self.submit_change(change, WriteKind::Reopen, session).await;
         match self
             .changed(
                 changed,
