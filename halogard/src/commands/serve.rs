@@ -21,6 +21,7 @@ use addresses::{ServeAddresses, announce};
 use anyhow::anyhow;
 use clap::Args;
 use clock_watch::ClockWatch;
+use halogard_app::SWEEP_EVERY;
 use halogard_app::budget::FINISH_WAIT_MAX;
 use halogard_app::ports::{Clock as _, NamedValues as _, Records as _, keys};
 use halogard_domain::Policy;
@@ -85,9 +86,6 @@ pub struct ServeOptions {
 
 /// With a shorter poll interval every poll sweeps HaloPSA, too: such an interval is for trying things out.
 const POLLS_SPARE_REQUESTS_FROM: Duration = Duration::from_secs(10);
-
-/// Time between two sweeps of HaloPSA, however often Liongard is polled: a sweep costs a request of the budget.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
 
 /// How long a start waits for the first check of both systems before it listens: a vendor that hangs, or that
 /// refuses requests over its limit, delays the check by minutes. Supervisors give up after 90 seconds.
@@ -189,7 +187,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         poll_interval
     } else {
         // The poll that is nearest to the time sweeps.
-        SWEEP_INTERVAL.saturating_sub(poll_interval / 2)
+        SWEEP_EVERY.saturating_sub(poll_interval / 2)
     };
     let ledger = store.load_record::<Ledger>(&Singleton).await?.value;
     output::remark(&format!(

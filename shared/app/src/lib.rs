@@ -33,4 +33,4 @@ pub use env::{Env, Liongard, Store};
 pub use odd_records::OddRecords;
 pub use paused::PAUSES_READ_EVERY;
 pub use reconcile::ReconcileError;
-pub use reconciler::{BATCH_MAX, Reconciler, SWEEP_INTERVAL};
+pub use reconciler::{BATCH_MAX, Reconciler, SWEEP_EVERY, SWEEP_INTERVAL};

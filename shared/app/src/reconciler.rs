@@ -24,10 +24,13 @@ use crate::seen_tickets::SeenTickets;
 /// creates may hold; the vendor documents no figure.
 pub const BATCH_MAX: usize = 50;
 
-/// Default time between two sweeps: polls run every minute, so every fifth of them sweeps, even when it
-/// starts a little early. Webhooks report changes within seconds; a sweep costs a request and finds what
-/// they missed.
-pub const SWEEP_INTERVAL: Duration = Duration::from_secs(285);
+/// How often HaloPSA is swept, however often Liongard is polled. Webhooks report changes within seconds; a sweep
+/// costs a request and finds what they missed.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(300);
+
+/// The least time between two sweeps where polls run every minute: every fifth of them sweeps, even when it starts a
+/// little early.
+pub const SWEEP_INTERVAL: Duration = SWEEP_EVERY.saturating_sub(Duration::from_secs(15));
 
 /// Keeps Liongard's alerts and HaloPSA's tickets in sync. The use cases are its methods, one file each.
 pub struct Reconciler<E: Env> {

@@ -128,6 +128,12 @@ pub enum Pace {
     Burst,
 }
 
+/// Of so many slots bulk work leaves one to urgent work.
+const BULK_LEAVES: u32 = 50;
+
+/// Of so many slots work that begins leaves one to work that finishes.
+const BEGINNING_LEAVES: u32 = 5;
+
 /// How urgent the work is for which a permit is requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
@@ -144,11 +150,11 @@ impl Priority {
     /// Every priority, the most urgent first.
     pub const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Bulk];
 
-    /// Slots of `level` that this priority leaves to others: one in fifty for bulk work.
+    /// Slots of `level` that this priority leaves to others.
     pub(crate) const fn reserved(self, level: u32) -> u32 {
         match self {
             Self::Urgent | Self::Normal => 0,
-            Self::Bulk => level / 50,
+            Self::Bulk => level / BULK_LEAVES,
         }
     }
 }
@@ -169,7 +175,7 @@ impl WorkStage {
     /// Slots of `level` that this stage leaves to the other one.
     pub(crate) const fn reserved(self, level: u32) -> u32 {
         match self {
-            Self::Beginning => level.div_ceil(5),
+            Self::Beginning => level.div_ceil(BEGINNING_LEAVES),
             Self::Finishing => 0,
         }
     }
