@@ -325,6 +325,13 @@ fn a_config_is_planned_applied_and_undone_on_one_machine() {
     let changed = Config::of_customers(5).text();
     std::fs::write(&copy, &changed).unwrap();
     let digest = planned(&bench, "copy.toml");
+    let shown = bench.operate("config plan copy.toml").stdout;
+    assert!(
+        shown.contains(&format!(
+            "halogard config apply {digest} copy.toml makes this change"
+        )),
+        "{shown}"
+    );
     std::fs::write(&copy, format!("{changed}# later\n")).unwrap();
     let stale = bench.operate(&format!("config apply {digest} copy.toml"));
     assert_eq!(stale.status.code(), Some(1), "{stale:?}");

@@ -218,7 +218,10 @@ fn the_commands_of_the_config_look_as_before() {
         problems: 1,
         unchecked: vec![CheckId::TypeUsable],
     };
-    looks("config_plan", &plan, config::plan::write_plan);
+    let change = format!("halogard config apply {}", plan.digest);
+    looks("config_plan", &plan, |plan, page| {
+        config::plan::write_plan(plan, &change, page);
+    });
     let made = config::apply::ChangeMade {
         put: PutInForce {
             version: 4,

@@ -47,7 +47,10 @@ pub async fn plan(options: &PlanOptions) -> anyhow::Result<ExitCode> {
     };
     let missing = MissingStore::Imagined;
     let planned = opened_store::run_where(&options.store, missing, command).await?;
-    page::print(&planned.plan, options.store.json, write_plan)?;
+    let change = apply_command(options, &planned.plan);
+    page::print(&planned.plan, options.store.json, |plan, page| {
+        write_plan(plan, &change, page);
+    })?;
     Ok(match &planned.plan {
         ConfigPlan { problems: 1.., .. } => ExitCode::FAILURE,
         ConfigPlan {
@@ -125,10 +128,40 @@ impl MakePlan<'_> {
     }
 }
 
-/// Puts a plan on a page, and what makes the change.
-pub fn write_plan(plan: &ConfigPlan, page: &mut TextPage) {
+/// The command that makes the change of `plan`.
+fn apply_command(options: &PlanOptions, plan: &ConfigPlan) -> String {
+    let mut command = format!("halogard config apply {}", plan.digest);
+    let mut add = |option: &str, value: &str| {
+        command.push_str(option);
+        command.push_str(&shell_word(value));
+    };
+    let StoreOptions { stack, config, .. } = &options.store;
+    if let Some(file) = &options.file {
+        add(" ", &file.to_string_lossy());
+    }
+    if let Some(file) = config {
+        add(" --config ", &file.to_string_lossy());
+    }
+    if let Some(name) = stack {
+        add(" --stack ", name);
+    }
+    command
+}
+
+/// `value` as one word of a shell's command line.
+fn shell_word(value: &str) -> String {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "_-./:@%+=,".contains(it);
+    if !value.is_empty() && value.chars().all(is_plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', r"'\''"))
+    }
+}
+
+/// Puts a plan on a page, and the command `change` that makes it.
+pub fn write_plan(plan: &ConfigPlan, change: &str, page: &mut TextPage) {
     write_change(plan, page);
-    write_digest(plan, page);
+    write_digest(plan, change, page);
 }
 
 /// Puts on a page what a change does.
@@ -208,8 +241,8 @@ pub(super) fn write_change(plan: &ConfigPlan, page: &mut TextPage) {
     write_findings(plan, page);
 }
 
-/// Puts what makes the change on a page.
-fn write_digest(plan: &ConfigPlan, page: &mut TextPage) {
+/// Puts the command `change`, which makes the change, on a page.
+fn write_digest(plan: &ConfigPlan, change: &str, page: &mut TextPage) {
     if !plan.has_changes {
         return;
     }
@@ -218,11 +251,10 @@ fn write_digest(plan: &ConfigPlan, page: &mut TextPage) {
     if plan.problems > 0 {
         return;
     }
-    let apply = format!("halogard config apply {}", plan.digest);
     page.line(match plan.unchecked.len() {
-        0 => format!("{apply} makes this change"),
+        0 => format!("{change} makes this change"),
         count => format!(
-            "{} could not be made, so {apply} refuses this change until they can be; --anyway makes it",
+            "{} could not be made, so {change} refuses this change until they can be; --anyway makes it",
             counted(count, "check")
         ),
     });
@@ -270,5 +302,26 @@ pub(super) fn write_findings(plan: &ConfigPlan, page: &mut TextPage) {
             Level::Ok | Level::CannotTell | Level::Skipped => Mood::Dim,
         };
         page.line(Cell::new(finding.to_string(), mood));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_for_a_shell_is_quoted_only_where_that_is_needed() {
+        let words = ["halogard.toml", "../a-b/c_1.toml", "my file", "it's", ""];
+        let quoted = words.map(shell_word);
+        assert_eq!(
+            quoted,
+            [
+                "halogard.toml",
+                "../a-b/c_1.toml",
+                "'my file'",
+                r"'it'\''s'",
+                "''"
+            ]
+        );
     }
 }
