@@ -148,7 +148,7 @@ async fn used_store() -> (Store, TempDir) {
         );
     };
     store.update_record(&Singleton, credentials).await.unwrap();
-    for (kind, age) in [("ticket_changed", 40), ("ticket_created", 7200)] {
+    for (kind, age) in [("ticket_changed", 40), ("new_ticket_logged", 7200)] {
         let notification = Notification {
             kind: kind.to_owned(),
             event: None,
