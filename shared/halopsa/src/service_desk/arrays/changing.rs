@@ -151,7 +151,6 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         &self,
         changes: &[TicketChange],
     ) -> Result<(Vec<TicketChange>, Vec<TicketChange>), PortError> {
-        let asked_at = self.clock.now();
         let mut shown = BTreeMap::new();
         for part in changes.chunks(Self::LISTED_MAX) {
             let ids: BTreeSet<TicketId> = part.iter().map(|change| change.id).collect();
@@ -162,8 +161,10 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             .iter()
             .cloned()
             .partition(|change| shown.get(&change.id).is_some_and(|it| change.fits(it)));
+        // However long the answer took: nothing newer is to be had from a slow HaloPSA.
+        let as_of = self.clock.now();
         for change in &mut confirmed {
-            change.premise.as_of = change.premise.as_of.max(asked_at);
+            change.premise.as_of = as_of;
         }
         Ok((confirmed, doubtful))
     }
@@ -234,7 +235,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     }
 
     /// Sends changes of tickets that were read for them. A refused request is repeated in halves, for which the tickets
-    /// are read again.
+    /// are read again; where reading all of them took too long, each is read and changed alone.
     async fn post_identified(&self, read: Vec<ReadForChange>) -> ChangeResults {
         let write = |it: &ReadForChange| tickets::to_identified_change(&it.change, &it.row);
         let writes = read.iter().map(write).collect();
@@ -248,7 +249,13 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
                 }
                 answers
             }
-            Err(Unmade::TooLate) => same_for_all(&changes, &PortError::not_admitted()),
+            Err(Unmade::TooLate) => {
+                let mut answers = ChangeResults::new();
+                for change in &changes {
+                    answers.insert(change.id, self.change_alone(change).await);
+                }
+                answers
+            }
             Err(Unmade::Refused(error) | Unmade::Failed(error)) => same_for_all(&changes, &error),
         }
     }
@@ -265,7 +272,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             return Err(outdated);
         }
         let premise = Premise {
-            as_of: asked_at,
+            as_of: self.clock.now(),
             ..change.premise
         };
         let change = TicketChange {
