@@ -550,6 +550,23 @@ fn close_policy_and_human_activity_decide_together() {
     }
 }
 
+/// A category, a team or a client that a person has set leaves no note.
+#[test]
+fn notes_without_a_person_are_no_reason_to_close_a_ticket_whose_state_is_old() {
+    let policy = policy(Mode::Managed);
+    for (known_until, expected) in [
+        (85, "close"),
+        (84, "refresh ticket"),
+        (40, "refresh ticket"),
+    ] {
+        let link = linked_as_of(&policy, known_until);
+        let ticket = untouched(ticket(OPEN, 30));
+        let alert = alert_with("Closed", 50);
+        let steps = plan(&link, Some(&alert), Some(&ticket), &policy, at(100));
+        assert_eq!(names(&steps)[0], expected, "known until {known_until}");
+    }
+}
+
 #[test]
 fn only_a_ticket_known_to_be_unassigned_is_assigned_to_the_closing_technician() {
     let technician = TechnicianId::new(12);

@@ -182,7 +182,10 @@ impl<E: Env> Reconciler<E> {
         };
         let activity = match swept {
             _ if owned_by_person => HumanActivity::Seen,
-            Some(as_of) => HumanActivity::None { as_of },
+            Some(as_of) => {
+                session.link.ticket_as_of = session.link.ticket_as_of.max(Some(as_of));
+                HumanActivity::None { as_of }
+            }
             None => {
                 let asked_at = self.clock.now();
                 let Some(notes) = self.notes_of(id, session).await? else {

@@ -8,7 +8,7 @@ use crate::ticket::{HumanActivity, Ticket};
 use crate::time::{PlanTime, Timestamp};
 use crate::work::InitialState;
 
-use super::{Evidence, Link, WRITE_VISIBLE_WITHIN, WriteKind};
+use super::{Evidence, Link, WRITE_VISIBLE_WITHIN};
 
 /// How old what is known of a ticket may be when it is written. Older knowledge is refreshed first: a
 /// person may have changed the ticket meanwhile. A poll that finds changed alerts sweeps HaloPSA before it
@@ -222,18 +222,6 @@ impl Link {
             is_new = true;
         }
         is_new
-    }
-
-    /// Until when the ticket is known to be as observed, as far as a write of the kind `write` needs it: for a closing it
-    /// suffices that no person has worked on it.
-    #[must_use]
-    pub fn ticket_known_until(&self, write: WriteKind) -> Timestamp {
-        let activity = self.observed_ticket.as_ref().map(|seen| seen.activity);
-        let untouched_until = match activity {
-            Some(HumanActivity::None { as_of }) if write == WriteKind::Close => Some(as_of),
-            _ => None,
-        };
-        self.ticket_as_of.max(untouched_until).unwrap_or_default()
     }
 
     /// Whether the ticket is known to be as observed, recently enough at `time` to write to it.

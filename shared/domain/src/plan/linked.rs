@@ -7,11 +7,11 @@ mod one_side_closed;
 use std::collections::BTreeSet;
 
 use crate::alert::Alert;
-use crate::link::{Base, Link, WRITE_AGE_MAX};
+use crate::link::{Base, Link};
 use crate::plan::{Step, closing_the_group};
 use crate::policy::{Mapping, Mode, Policy, Template};
 use crate::runs::RunTarget;
-use crate::ticket::{HumanActivity, Ticket};
+use crate::ticket::Ticket;
 use crate::time::{PlanTime, Timestamp};
 use crate::work::{WorkSign, sign_of_work};
 
@@ -37,7 +37,8 @@ pub(super) fn plan(
         return vec![Step::RecordWork(sign)];
     }
     let steps = pair.steps();
-    if steps.iter().any(Step::writes_ticket) && !pair.is_current_for(&steps) {
+    // Notes show no category, team or client that a person has set: a closing needs a recent state too.
+    if steps.iter().any(Step::writes_ticket) && !link.is_ticket_current(time) {
         return vec![Step::RefreshTicket];
     }
     let agreed = Step::SetBase(pair.base.clone());
@@ -110,20 +111,6 @@ impl<'a> Pair<'a> {
             time,
             base: link.base.clone().unwrap_or_else(assumed),
         }
-    }
-
-    /// Whether the ticket is known recently enough to carry out `steps`. Closing changes the status only,
-    /// so it suffices to know that no person has worked on the ticket until a moment ago.
-    fn is_current_for(&self, steps: &[Step]) -> bool {
-        let closes = steps.iter().any(|step| matches!(step, Step::Close(_)));
-        let untouched_until = match self.ticket.activity {
-            HumanActivity::None { as_of } if closes && self.link.ticket_as_of.is_some() => {
-                Some(as_of)
-            }
-            _ => None,
-        };
-        self.link.is_ticket_current(self.time)
-            || untouched_until.is_some_and(|as_of| self.time.is_fresh(as_of, WRITE_AGE_MAX))
     }
 
     /// The missing steps, the last of which records what both sides agree on once the others are

@@ -36,11 +36,10 @@ impl<E: Env> Reconciler<E> {
     async fn submit_change(
         &self,
         change: &TicketChange,
-        write: WriteKind,
         session: &PairSession<'_>,
     ) -> Result<Ticket, PortError> {
         let premise = Premise {
-            as_of: session.link.ticket_known_until(write),
+            as_of: session.link.ticket_as_of.unwrap_or_default(),
             ..change.premise
         };
         let change = TicketChange {
@@ -56,9 +55,7 @@ impl<E: Env> Reconciler<E> {
         change: &TicketChange,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
-        let changed = self
-            .submit_change(change, WriteKind::SetFields, session)
-            .await;
+        let changed = self.submit_change(change, session).await;
         self.changed(
             changed,
             change,
@@ -80,7 +77,7 @@ impl<E: Env> Reconciler<E> {
         if let Some(technician) = change.technician {
             session.apply(WriteResult::AssignmentExpected { ticket, technician });
         }
-        let mut closed = self.submit_change(&change, WriteKind::Close, session).await;
+        let mut closed = self.submit_change(&change, session).await;
         if let (Err(error), Some(technician)) = (&closed, self.closing_technician(session))
             && may_need_assignment(error, &change)
         {
@@ -89,9 +86,7 @@ impl<E: Env> Reconciler<E> {
                 technician: Some(technician),
                 ..change.clone()
             };
-            closed = self
-                .submit_change(&assigned, WriteKind::Close, session)
-                .await;
+            closed = self.submit_change(&assigned, session).await;
         }
         self.changed(closed, &change, WriteKind::Close, Action::Closed, session)
             .await
@@ -104,7 +99,7 @@ impl<E: Env> Reconciler<E> {
         html: &str,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
-        let changed = self.submit_change(change, WriteKind::Reopen, session).await;
+        let changed = self.submit_change(change, session).await;
         match self
             .changed(
                 changed,
