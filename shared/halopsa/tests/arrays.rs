@@ -517,7 +517,10 @@ async fn what_waited_too_long_is_looked_at_again_before_it_is_sent() {
         let harness = Harness::new();
         let is_old = waited >= 15;
         if is_old {
-            harness.next(Ok(answer(200, &list(&[shown.clone()]).to_string())));
+            harness.next(Ok(answer(
+                200,
+                &list(std::slice::from_ref(&shown)).to_string(),
+            )));
         }
         let last = match is_sent {
             true => answer(201, &json!([row(1)]).to_string()),
