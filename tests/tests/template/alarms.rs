@@ -333,7 +333,7 @@ fn every_alarm_notifies_its_topic_and_treats_missing_data_as_intended() {
             );
             let (namespace, metric, _) = signal(alarm);
             let comparison = alarm["ComparisonOperator"].as_str().unwrap_or_default();
-            let threshold = &alarm["Threshold"];
+            let threshold = template.with_default(&alarm["Threshold"]);
             match (namespace, metric) {
                 ("AWS/Lambda", "Duration") => {
                     let function = refers_to(dimension(alarm).1).unwrap_or_default();
@@ -348,7 +348,6 @@ fn every_alarm_notifies_its_topic_and_treats_missing_data_as_intended() {
                 | (
                     "Halogard",
                     "AlertsSetAside"
-                    | "Differences"
                     | "InDoubt"
                     | "NotConfigured"
                     | "RotationFailed"
@@ -357,15 +356,15 @@ fn every_alarm_notifies_its_topic_and_treats_missing_data_as_intended() {
                     | "TicketFindings"
                     | "WebhooksMisaddressed",
                 ) => found.look(
-                    *threshold == 0 && comparison == "GreaterThanThreshold",
+                    threshold == 0 && comparison == "GreaterThanThreshold",
                     format!("{id} does not ring at the first"),
                 ),
                 ("AWS/SQS", "ApproximateNumberOfMessagesVisible") => found.look(
-                    *threshold == 1 && comparison == "GreaterThanOrEqualToThreshold",
+                    threshold == 1 && comparison == "GreaterThanOrEqualToThreshold",
                     format!("{id} does not ring at the first"),
                 ),
                 ("Halogard", "BudgetLeft") => found.look(
-                    *threshold == 0 && comparison == "LessThanOrEqualToThreshold",
+                    threshold == 0 && comparison == "LessThanOrEqualToThreshold",
                     format!("{id} does not ring at nothing left"),
                 ),
                 ("Halogard", "AccessKeyExpiresInDays") => found.look(
@@ -373,12 +372,16 @@ fn every_alarm_notifies_its_topic_and_treats_missing_data_as_intended() {
                         && comparison == "LessThanOrEqualToThreshold",
                     format!("{id} does not fire when the notice is sent"),
                 ),
+                ("Halogard", "Differences") => found.look(
+                    threshold == 0 && comparison == "GreaterThanThreshold",
+                    format!("{id} does not ring at the first unless the operator says so"),
+                ),
                 ("Halogard", "PollLagSeconds") => {
                     let mapped = ["AlarmPeriodSeconds", "LagSecondsMax"].map(|key| {
                         json!({"Fn::FindInMap": ["PollIntervals", {"Ref": "PollIntervalMinutes"}, key]})
                     });
                     found.look(
-                        [&alarm["Period"], threshold] == [&mapped[0], &mapped[1]]
+                        [&alarm["Period"], &threshold] == [&mapped[0], &mapped[1]]
                             && alarm["EvaluationPeriods"] == 2,
                         format!("{id} does not go by the interval of polls, twice"),
                     );
@@ -446,6 +449,78 @@ fn every_alarm_notifies_its_topic_and_treats_missing_data_as_intended() {
             }),
             ("always or never", |it| {
                 *at(it, "/Resources/WebhooksRefusedAlarm/Properties/Threshold") = json!(0);
+            }),
+        ],
+    );
+}
+
+/// The alarms whose thresholds an operator sets, and the parameters that hold them.
+const SETTABLE: [(&str, &str); 4] = [
+    ("BulkWorkLateAlarm", "BulkWorkSecondsMax"),
+    ("DifferencesAlarm", "DifferencesMax"),
+    ("UrgentWorkLateAlarm", "UrgentWorkSecondsMax"),
+    ("WebhooksRefusedAlarm", "WebhooksRefusedShareMax"),
+];
+
+#[test]
+fn thresholds_that_an_operator_sets_are_parameters_shown_together_and_said_by_their_alarm() {
+    fn rule(template: &Template, found: &mut Findings) {
+        for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+            let settable = SETTABLE.iter().find(|(alarm, _)| *alarm == id);
+            let parameter = settable.map(|(_, parameter)| *parameter);
+            found.equal(
+                format!("the parameter of {id}"),
+                refers_to(&alarm["Threshold"]),
+                parameter,
+            );
+            let said = alarm["AlarmDescription"]["Fn::Sub"].as_str();
+            if let Some(parameter) = parameter {
+                found.look(
+                    said.is_some_and(|said| said.contains(&format!("${{{parameter}}}"))),
+                    format!("{id} does not say its threshold"),
+                );
+            }
+        }
+        let groups = &template.section("Metadata")["AWS::CloudFormation::Interface"];
+        let groups = listed(&groups["ParameterGroups"]);
+        let shown = groups
+            .into_iter()
+            .find(|group| group["Label"]["default"] == "When alarms call a person");
+        let shown = shown.map(|group| listed(&group["Parameters"]));
+        let mut shown: Vec<&str> = shown
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        shown.sort_unstable();
+        let mut expected = SETTABLE.map(|(_, parameter)| parameter);
+        expected.sort_unstable();
+        found.equal(
+            "thresholds that are shown together",
+            shown,
+            expected.to_vec(),
+        );
+    }
+    hold(
+        "settable thresholds",
+        rule,
+        &[
+            ("the parameter of DifferencesAlarm", |it| {
+                *at(it, "/Resources/DifferencesAlarm/Properties/Threshold") = json!(0);
+            }),
+            ("the parameter of InDoubtAlarm", |it| {
+                *at(it, "/Resources/InDoubtAlarm/Properties/Threshold") =
+                    json!({"Ref": "DifferencesMax"});
+            }),
+            ("BulkWorkLateAlarm does not say", |it| {
+                *at(
+                    it,
+                    "/Resources/BulkWorkLateAlarm/Properties/AlarmDescription",
+                ) = json!({"Fn::Sub": "Bulk work is late."});
+            }),
+            ("shown together", |it| {
+                let groups = "/Metadata/AWS::CloudFormation::Interface/ParameterGroups";
+                take_away(it, &format!("{groups}/3/Parameters/0"));
             }),
         ],
     );

@@ -40,6 +40,12 @@ impl Template {
         entries.map(|(key, value)| (key.as_str(), value)).collect()
     }
 
+    /// `value`, or the default of the parameter that it refers to.
+    pub fn with_default(&self, value: &Value) -> Value {
+        let parameter = refers_to(value).map(|name| &self.whole["Parameters"][name]["Default"]);
+        parameter.unwrap_or(value).clone()
+    }
+
     /// Every resource of this type, by logical id, as its properties.
     pub fn of_type(&self, kind: &str) -> BTreeMap<&str, &Value> {
         let resources = self.section("Resources").into_iter();
