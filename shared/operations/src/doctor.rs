@@ -9,6 +9,7 @@ mod checks;
 mod customers;
 mod dialect;
 mod liongard;
+mod notices;
 mod own;
 mod report;
 mod rights;

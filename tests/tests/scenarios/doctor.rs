@@ -12,6 +12,7 @@ use halogard_domain::ids::{
     CustomFieldId, EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId,
     TechnicianId, TicketTypeId,
 };
+use halogard_domain::notify::NoticeTicketPolicy;
 use halogard_domain::policy::{Mode, Template};
 use halogard_operations::doctor::{
     self, Credential, CredentialAge, DoctorReport, Extent, Finding, Level, OwnFacts, PublicAddress,
@@ -102,6 +103,20 @@ fn template(policy: &mut Policy) -> &mut Template {
 /// The tenant's misconfigurations.
 fn odd(setup: &mut Setup) -> &mut Misconfigurations {
     &mut setup.halo.misconfigurations
+}
+
+/// The ticket of notices, which fits the tenant before a case changes it.
+fn notice(policy: &mut Policy) -> &mut NoticeTicketPolicy {
+    let ticket = NoticeTicketPolicy {
+        client: HaloClientId::new(17),
+        site: Some(SiteId::new(21)),
+        ticket_type: TicketTypeId::new(5),
+        status: Some(StatusId::new(1)),
+        priority: Some(PriorityId::new(3)),
+        team: Some("Service Desk".to_owned()),
+    };
+    let notify = policy.notify.get_or_insert_default();
+    notify.ticket.get_or_insert(ticket)
 }
 
 fn healthy() -> (Setup, Policy) {
@@ -847,6 +862,71 @@ fn everything_wrong() -> Vec<Wrong> {
             },
         ),
         config(
+            "the client of notices does not exist",
+            "halopsa.notice.client",
+            "client 999",
+            |p| {
+                notice(p).client = HaloClientId::new(999);
+            },
+        ),
+        config(
+            "the client of notices is inactive",
+            "halopsa.notice.client",
+            "which is inactive",
+            |p| {
+                let ticket = notice(p);
+                ticket.client = HaloClientId::new(30);
+                ticket.site = None;
+            },
+        )
+        .in_tenant(|s| {
+            let mut other = client(s, 17).clone();
+            other.id = 30;
+            other.name = "Provider".to_owned();
+            other.inactive = true;
+            s.halo.world.clients.push(other);
+        }),
+        config(
+            "the site of notices is another client's",
+            "halopsa.notice.client",
+            "site 22",
+            |p| {
+                notice(p).site = Some(SiteId::new(22));
+            },
+        ),
+        config(
+            "the ticket type of notices does not exist",
+            "halopsa.notice.ticket",
+            "ticket type 99",
+            |p| {
+                notice(p).ticket_type = TicketTypeId::new(99);
+            },
+        ),
+        config(
+            "the status of notices is a closed one",
+            "halopsa.notice.ticket",
+            "status 9",
+            |p| {
+                notice(p).status = Some(StatusId::new(9));
+            },
+        ),
+        config(
+            "the priority of notices does not exist",
+            "halopsa.notice.ticket",
+            "priority 99",
+            |p| {
+                notice(p).priority = Some(PriorityId::new(99));
+            },
+        ),
+        config(
+            "the team of notices does not exist",
+            "halopsa.notice.ticket",
+            "\"Operations\"",
+            |p| {
+                notice(p).team = Some("Operations".to_owned());
+            },
+        ),
+        config(
             "native mode without native ticketing",
             "liongard.alerts.native",
             "names a ticket",
@@ -881,9 +961,19 @@ fn inspector(setup: &mut Setup) -> &mut halogard_simulator::world::Launchpoint {
 
 #[tokio::test]
 async fn doctor_names_nothing_where_nothing_is_wrong() {
-    let (setup, policy) = healthy();
-    let report = examined(setup, &policy, &healthy_facts()).await;
-    assert_eq!(wrong(&report), Vec::<&Finding>::new());
+    let (setup, mut policy) = healthy();
+    for has_notices in [false, true] {
+        if has_notices {
+            notice(&mut policy);
+        }
+        let mut report = examined(setup.clone(), &policy, &healthy_facts()).await;
+        assert_eq!(wrong(&report), Vec::<&Finding>::new());
+        report.complete();
+        let checked = report.findings.iter();
+        let of_notices = checked.filter(|it| it.id.as_str().starts_with("halopsa.notice."));
+        let made = of_notices.filter(|it| it.level == Level::Ok).count();
+        assert_eq!(made, 2 * usize::from(has_notices), "{report:#?}");
+    }
 }
 
 #[tokio::test]

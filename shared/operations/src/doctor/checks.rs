@@ -181,6 +181,8 @@ checks! {
     ClientMainSite "halopsa.client.main_site" HaloPsa "each mapped client has a main site, or its mapping names one"
     MainSiteActive "halopsa.client.main_site_active" HaloPsa "the main site of each mapped client is in use"
     SiteUsable "halopsa.site.usable" HaloPsa "each mapped site is the client's own and in use"
+    NoticeClient "halopsa.notice.client" HaloPsa "the client of notices exists and is in use, and the site is its own"
+    NoticeTicket "halopsa.notice.ticket" HaloPsa "ticket type, status, priority and team of notices are offered"
     TemplateChosen "halogard.mapping.template" Halogard "each mapped environment can get a template"
     InspectorSingle "liongard.inspector.single" Liongard "one HaloPSA inspector is enabled"
     InspectorRun "liongard.inspector.run" Liongard "the last run of the HaloPSA inspector did its work"

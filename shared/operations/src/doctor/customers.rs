@@ -8,7 +8,7 @@ use halogard_domain::ids::EnvironmentId;
 use halogard_domain::policy::Mapping;
 use halogard_domain::words::{agreeing, counted};
 
-use super::{CheckId, DoctorReport, FindingScope, list, some_of};
+use super::{CheckId, DoctorReport, FindingScope, list, notices, some_of};
 use crate::map::name_likeness;
 
 /// Names that are less alike may be two customers.
@@ -108,7 +108,8 @@ pub(super) async fn clients<D: ServiceDeskCatalog>(
         report.done(check);
     }
     let known: BTreeMap<_, _> = clients.iter().map(|client| (client.id, client)).collect();
-    let sites = match policy.environments.is_empty() {
+    let names_no_site = policy.environments.is_empty() && policy.notify.is_none();
+    let sites = match names_no_site {
         true => None,
         // One list for all: a request for each client would spend the budget of the workers.
         false => list(report, CheckId::SiteUsable, "sites", desk.sites(None).await),
@@ -116,6 +117,7 @@ pub(super) async fn clients<D: ServiceDeskCatalog>(
     if sites.is_some() {
         report.done(CheckId::MainSiteActive);
     }
+    notices::client(clients, sites.as_deref(), policy, report);
     for mapping in policy.environments.values() {
         let environment = mapping.environment;
         let Some(client) = known.get(&mapping.client) else {

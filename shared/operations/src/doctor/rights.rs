@@ -125,14 +125,14 @@ pub const PERMISSIONS: &[Right] = &[
     Right {
         menu: AGENT,
         label: "Allow use of all Customers: Yes",
-        why: "tickets of every mapped client",
+        why: "tickets of every mapped client, and of the client that `[notify.ticket]` names",
         symptom: "clients are missing from lists; creates are refused",
         check: Some(CheckId::ClientExists),
         scope: None,
     },
     Right {
         menu: ROLE,
-        label: "Ticket Types: can add and edit the types of the templates",
+        label: "Ticket Types: can add and edit the types of the templates, and of `[notify.ticket]`",
         why: "opens and changes tickets of these types",
         symptom: "creates or updates are refused",
         check: Some(CheckId::AgentTicketTypes),

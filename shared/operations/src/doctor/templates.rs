@@ -15,14 +15,14 @@ use halogard_domain::Policy;
 use halogard_domain::ids::{OutcomeId, StatusId, TicketTypeId};
 use halogard_domain::policy::{Mode, Template};
 
-use super::{CheckId, DoctorReport, FindingScope, asked, list, some_of};
+use super::{CheckId, DoctorReport, FindingScope, asked, list, notices, some_of};
 
 /// What HaloPSA has, as far as it shows it.
-struct Offered {
-    statuses: Option<Vec<StatusInfo>>,
-    priorities: Option<Vec<PriorityInfo>>,
-    types: Option<Vec<Named<TicketTypeId>>>,
-    teams: Option<Vec<TeamInfo>>,
+pub(super) struct Offered {
+    pub(super) statuses: Option<Vec<StatusInfo>>,
+    pub(super) priorities: Option<Vec<PriorityInfo>>,
+    pub(super) types: Option<Vec<Named<TicketTypeId>>>,
+    pub(super) teams: Option<Vec<TeamInfo>>,
     technicians: Option<Vec<TechnicianInfo>>,
     outcomes: Option<Vec<Named<OutcomeId>>>,
     fields: Option<Vec<TicketField>>,
@@ -92,6 +92,7 @@ pub(super) async fn check<D: ServiceDeskCatalog>(
             false => None,
         },
     };
+    notices::ticket(&offered, policy, report);
     for template in policy.templates.values() {
         let kind = template.ticket_type;
         let detail = desk.ticket_type(kind).await;
