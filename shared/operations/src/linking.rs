@@ -118,10 +118,14 @@ pub async fn unlink(
         link.begin_next_ticket();
         Ok(())
     };
+    let stored = store.load(alert).await?;
+    if stored.is_some_and(|stored| stored.value.ticket.is_some()) {
+        // Before the change: a command that is killed after it would find nothing left to unlink when it is given again,
+        // and no worker would know. By that time every worker knows that the alert is snoozed, if it is.
+        let followed = now.plus(PAUSES_READ_EVERY);
+        look_at(store, alert, None, Some(followed)).await?;
+    }
     let before = change_link(store, alert, "unlinked", operator, now, change).await?;
-    // By then every worker knows that the alert is snoozed, if it is.
-    let followed = now.plus(PAUSES_READ_EVERY);
-    look_at(store, alert, None, Some(followed)).await?;
     Ok(LinkAnswer {
         alert,
         ticket: None,
