@@ -3,10 +3,11 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use halogard_app::ports::{Clock as _, Records as _};
 use halogard_domain::continuity::StoreContinuity;
 use halogard_domain::record::Singleton;
+use halogard_operations::audit::{self, Operator};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::SettingValues;
 use halogard_sqlite::{BackupSecrets, OpenError, Store, StoreKey};
@@ -123,53 +124,83 @@ fn copy_key(from: &Path, to: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("the key cannot be copied to {}", to.display()))
 }
 
-/// Replaces the store in `folder` with the copy `backup`, and its key with the key beside the copy; returns where
-/// the former store is. `without_secrets` deletes the secrets of the copy, whose key is lost. The
-/// next
-/// `serve` then looks for everything that was done since the copy was made, before it opens a ticket for an
-/// older alert.
-pub async fn restore(
-    folder: &Path,
-    backup: &Path,
-    replace: bool,
-    without_secrets: bool,
-) -> anyhow::Result<Option<PathBuf>> {
-    let (store, key) = (folder.join(STORE_FILE), folder.join(KEY_FILE));
-    if !backup.exists() {
-        bail!("there is no file {}", backup.display());
+/// What replaces the store in a data folder, and how.
+pub struct Restore<'a> {
+    /// The data folder.
+    pub folder: &'a Path,
+    /// The copy.
+    pub backup: &'a Path,
+    /// Whether a store that is there is replaced; it is kept beside the new one.
+    pub replace: bool,
+    /// Whether the secrets of the copy are deleted, whose key is lost.
+    pub without_secrets: bool,
+}
+
+impl Restore<'_> {
+    /// Refuses what cannot be done, before anyone is asked.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let Self {
+            folder,
+            backup,
+            replace,
+            ..
+        } = self;
+        ensure!(backup.exists(), "there is no file {}", backup.display());
+        ensure!(
+            *replace || !folder.join(STORE_FILE).exists(),
+            "{} already has a store; --replace replaces it with the backup and keeps the old store beside it",
+            folder.display()
+        );
+        Ok(())
     }
-    ensure!(
-        replace || !store.exists(),
-        "{} already has a store; --replace replaces it with the backup and keeps the old store beside it",
-        folder.display()
-    );
-    let of_backup = key_of_backup(backup);
-    let candidates = [&of_backup, &key];
-    let given = candidates.into_iter().find(|file| file.exists());
-    let opens = given
-        .map(|file| StoreKey::load_or_create(file))
-        .transpose()?;
-    let secrets = match without_secrets {
-        true => BackupSecrets::Deleted,
-        false => BackupSecrets::OpenedBy(opens.as_ref()),
-    };
-    let now = SystemClock.now();
-    let former = halogard_sqlite::put_back(backup, &store, secrets, replace, now)?;
-    if of_backup.exists() && !without_secrets && !is_same(&of_backup, &key) {
-        if key.exists() {
-            let kept = folder.join(format!("{KEY_FILE}-before-{}", now.as_millis()));
-            std::fs::rename(&key, &kept)
-                .with_context(|| format!("the key cannot be kept as {}", kept.display()))?;
+
+    /// Replaces the store with the copy, and its key with the key beside the copy; returns where the former store is.
+    /// The next `serve` then looks for everything that was done since the copy was made, before it opens a ticket for
+    /// an older alert. The copy is in its place only when nothing else is left to do: killed at any point, the command is
+    /// given again.
+    pub async fn run(&self, operator: &Operator) -> anyhow::Result<Option<PathBuf>> {
+        self.check()?;
+        let key = self.folder.join(KEY_FILE);
+        let of_backup = key_of_backup(self.backup);
+        let candidates = [&of_backup, &key];
+        let given = candidates.into_iter().find(|file| file.exists());
+        let opens = given
+            .map(|file| StoreKey::load_or_create(file))
+            .transpose()?;
+        let secrets = match self.without_secrets {
+            true => BackupSecrets::Deleted,
+            false => BackupSecrets::OpenedBy(opens.as_ref()),
+        };
+        let store = self.folder.join(STORE_FILE);
+        let incoming = halogard_sqlite::bring_in(self.backup, &store, secrets, self.replace)?;
+        let now = SystemClock.now();
+        if of_backup.exists() && !self.without_secrets && !is_same(&of_backup, &key) {
+            if key.exists() {
+                let kept = self
+                    .folder
+                    .join(format!("{KEY_FILE}-before-{}", now.as_millis()));
+                std::fs::rename(&key, &kept)
+                    .with_context(|| format!("the key cannot be kept as {}", kept.display()))?;
+            }
+            copy_key(&of_backup, &key)?;
         }
-        copy_key(&of_backup, &key)?;
+        self.note_in(incoming.path(), &key, operator).await?;
+        Ok(incoming.put_in_place(now)?)
     }
-    let opened = open_existing_store(folder)?;
-    let stored = opened.load_record::<StoreContinuity>(&Singleton).await?;
-    let mut continuity = stored.value;
-    continuity.begin_restored(now);
-    let saved = opened.save_record(&Singleton, &continuity, stored.revision);
-    saved.await?;
-    Ok(former)
+
+    /// Notes in the copy at `path` that it is one, and who restores it.
+    async fn note_in(&self, path: &Path, key: &Path, operator: &Operator) -> anyhow::Result<()> {
+        let now = SystemClock.now();
+        let store = Store::open_existing(path, StoreKey::load_or_create(key)?, SystemClock)?;
+        let stored = store.load_record::<StoreContinuity>(&Singleton).await?;
+        let mut continuity = stored.value;
+        continuity.begin_restored(now);
+        let saved = store.save_record(&Singleton, &continuity, stored.revision);
+        saved.await?;
+        let subject = self.backup.display().to_string();
+        audit::record(&store, operator, "restore", &subject, "restored", now).await?;
+        Ok(())
+    }
 }
 
 /// Whether both files hold the same.

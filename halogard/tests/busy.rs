@@ -195,7 +195,7 @@ impl Storm {
             ("export all.jsonl".into(), WELL),
             ("import all.jsonl --yes".into(), REFUSED),
             ("backup copy.db --with-key".into(), WELL),
-            ("restore copy.db --replace".into(), REFUSED),
+            ("restore copy.db --replace --yes".into(), REFUSED),
             ("support-bundle bundle.zip".into(), WELL),
             ("doctor".into(), MAY_DIFFER),
             ("serve --check".into(), MAY_DIFFER),

@@ -426,15 +426,25 @@ fn a_restored_backup_opens_no_second_ticket_and_verify_finds_no_difference() {
     // What the backup does not know.
     let after = bench.sim.raise(8802, "Stale Accounts");
     wait_in_sync(&bench, 2);
-    let busy = bench.operate("restore copy.db --replace");
+    let busy = bench.operate("restore copy.db --replace --yes");
     assert_code(&busy, 1);
     assert!(busy.stderr.contains("already runs"), "{busy:?}");
     serve.process.kill();
     let refused = bench.operate("restore copy.db");
     assert_code(&refused, 1);
     assert!(refused.stderr.contains("--replace"), "{refused:?}");
-    let restored = bench.operate("restore copy.db --replace");
+    let unanswered = bench.operate("restore copy.db --replace");
+    assert!(unanswered.stderr.contains("pass --yes"), "{unanswered:?}");
+    assert_eq!(bench.ask("status")["pairs"]["total"], 2, "nothing was done");
+    let restored = bench.operate("restore copy.db --replace --yes --reason disk");
     assert_code(&restored, 0);
+    let audit = bench.ask("audit list");
+    let last = audit["entries"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(
+        (&last["command"], &last["reason"]),
+        (&"restore".into(), &"disk".into()),
+        "{audit}"
+    );
     assert_eq!(bench.ask("status")["pairs"]["total"], 1);
     let _serve = bench.serve();
     wait_in_sync(&bench, 2);
@@ -448,7 +458,10 @@ fn a_restored_backup_opens_no_second_ticket_and_verify_finds_no_difference() {
     std::fs::copy(bench.path("copy.db"), elsewhere.path("copy.db")).unwrap();
     std::fs::copy(bench.path("copy.db.key"), elsewhere.path("copy.db.key")).unwrap();
     elsewhere.set("HALOGARD_DATA_DIR", "moved");
-    assert_code(&elsewhere.operate("restore copy.db"), 0);
+    assert_code(
+        &elsewhere.operate("restore copy.db --yes --reason moved"),
+        0,
+    );
     assert_eq!(elsewhere.ask("status")["pairs"]["total"], 1);
 }
 

@@ -208,7 +208,7 @@ fn every_answer_in_json_is_one_object_with_the_version_of_its_form_and_no_member
         assert!(answer.get("error").is_none(), "{arguments}: {answer}");
     }
     drop(serve);
-    let restored = bench.ask("restore copy.db --replace");
+    let restored = bench.ask("restore copy.db --replace --yes");
     assert!(restored["former"].is_string(), "{restored}");
 }
 

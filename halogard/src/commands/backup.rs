@@ -7,8 +7,10 @@ use clap::Args;
 use halogard_runtime::settings::{self, ServeSettings, SettingValues};
 use serde::Serialize;
 
-use crate::data_folder;
-use crate::page::{self, Cell, Mood};
+use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::data_folder::{self, Restore};
+use crate::output;
+use crate::page::{self, Cell, Mood, TextPage};
 
 /// Options of `backup`.
 #[derive(Clone, Debug, Args)]
@@ -39,6 +41,9 @@ pub struct RestoreOptions {
     /// Restore without the secrets in it, whose key is lost; the credentials are entered again.
     #[arg(long)]
     pub without_secrets: bool,
+    /// Whether and why.
+    #[command(flatten)]
+    pub change: ChangeOptions,
     /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -52,9 +57,9 @@ pub struct RestoreOptions {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BackedUp {
     /// The copy.
-    file: PathBuf,
+    pub file: PathBuf,
     /// The key that opens its secrets, where it was asked for.
-    key: Option<PathBuf>,
+    pub key: Option<PathBuf>,
 }
 
 /// The answer of `restore`.
@@ -62,9 +67,9 @@ pub struct BackedUp {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Restored {
     /// The data folder.
-    folder: PathBuf,
+    pub folder: PathBuf,
     /// Where the former store is kept, if there was one.
-    former: Option<PathBuf>,
+    pub former: Option<PathBuf>,
 }
 
 /// Writes a copy of the store while `serve` runs.
@@ -77,42 +82,58 @@ pub fn backup(options: &BackupOptions) -> anyhow::Result<ExitCode> {
             .with_key
             .then(|| data_folder::key_of_backup(&options.file)),
     };
-    page::print(&answer, options.json, |answer, page| {
-        let key = match &answer.key {
-            Some(key) => format!(", and the key that opens its secrets: {}", key.display()),
-            None => {
-                "; the key that opens its secrets is not in it, and --with-key adds it".to_owned()
-            }
-        };
-        let line = format!("wrote {}{key}", answer.file.display());
-        page.line(Cell::new(line, Mood::Good));
-    })?;
+    page::print(&answer, options.json, write_backup)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Replaces the store with a copy.
 pub async fn restore(options: &RestoreOptions) -> anyhow::Result<ExitCode> {
     let folder = data_dir(options.config.as_ref())?;
-    let former = data_folder::restore(
-        &folder,
-        &options.file,
-        options.replace,
-        options.without_secrets,
-    )
-    .await?;
+    let restore = Restore {
+        folder: &folder,
+        backup: &options.file,
+        replace: options.replace,
+        without_secrets: options.without_secrets,
+    };
+    restore.check()?;
+    let question = format!(
+        "Restore {} into {}?",
+        options.file.display(),
+        folder.display()
+    );
+    if !confirm(&options.change, &question)? {
+        output::remark("nothing was done");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let former = restore
+        .run(&operator(options.change.reason.as_ref()))
+        .await?;
     let answer = Restored { folder, former };
-    page::print(&answer, options.json, |answer, page| {
-        if let Some(former) = &answer.former {
-            page.line(format!("the former store is kept as {}", former.display()));
-        }
-        let line = format!(
-            "restored {}; start `halogard serve`: older alerts wait until it has found every ticket that was opened \
-             since the backup was made",
-            answer.folder.display()
-        );
-        page.line(Cell::new(line, Mood::Good));
-    })?;
+    page::print(&answer, options.json, write_restore)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Puts what was written on a page.
+pub fn write_backup(answer: &BackedUp, page: &mut TextPage) {
+    let key = match &answer.key {
+        Some(key) => format!(", and the key that opens its secrets: {}", key.display()),
+        None => "; the key that opens its secrets is not in it, and --with-key adds it".to_owned(),
+    };
+    let line = format!("wrote {}{key}", answer.file.display());
+    page.line(Cell::new(line, Mood::Good));
+}
+
+/// Puts what was restored on a page.
+pub fn write_restore(answer: &Restored, page: &mut TextPage) {
+    if let Some(former) = &answer.former {
+        page.line(format!("the former store is kept as {}", former.display()));
+    }
+    let line = format!(
+        "restored {}; start `halogard serve`: older alerts wait until it has found every ticket that was opened since \
+         the backup was made",
+        answer.folder.display()
+    );
+    page.line(Cell::new(line, Mood::Good));
 }
 
 /// The data folder that the settings name.

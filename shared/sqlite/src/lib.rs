@@ -17,6 +17,6 @@ mod vault;
 pub use error::{OpenError, RowDecodeError, StoreError};
 pub use key::{KeyError, StoreKey};
 pub use store::{
-    BackupSecrets, Store, back_up, delete_secrets, has_secrets, is_worker_running, not_there,
-    prepare_folder, put_back,
+    BackupSecrets, IncomingStore, Store, back_up, bring_in, delete_secrets, has_secrets,
+    is_worker_running, not_there, prepare_folder,
 };

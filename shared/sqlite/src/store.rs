@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::error::StoreError;
 use crate::key::StoreKey;
 
-pub use backup::{BackupSecrets, back_up, put_back};
+pub use backup::{BackupSecrets, IncomingStore, back_up, bring_in};
 use file::SCHEMA_VERSION;
 pub use file::{delete_secrets, has_secrets, is_worker_running, not_there, prepare_folder};
 

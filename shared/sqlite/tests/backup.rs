@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use halogard_app::ports::{NamedValues as _, Stage, Vault as _};
 use halogard_conformance::ManualClock;
 use halogard_domain::Timestamp;
-use halogard_sqlite::{BackupSecrets, OpenError, Store, StoreKey, back_up, put_back};
+use halogard_sqlite::{BackupSecrets, OpenError, Store, StoreKey, back_up, bring_in};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -117,7 +117,7 @@ async fn a_copy_that_cannot_be_used_leaves_the_store_as_it_was() {
     for (number, (bytes, secrets, said)) in cases.into_iter().enumerate() {
         let given = copies.path().join(format!("given-{number}.db"));
         fs::write(&given, bytes).unwrap();
-        let refused = put_back(&given, &path, secrets, true, Timestamp::EPOCH).unwrap_err();
+        let refused = bring_in(&given, &path, secrets, true).unwrap_err();
         let text = refused.to_string();
         assert!(matches!(refused, OpenError::NotRestorable { .. }), "{text}");
         assert!(text.contains(said), "{said}: {text}");
@@ -133,12 +133,16 @@ async fn a_copy_that_cannot_be_used_leaves_the_store_as_it_was() {
     }
     let given = copies.path().join("good.db");
     fs::write(&given, &good_bytes).unwrap();
-    let former = put_back(&given, &path, opened, true, Timestamp::EPOCH).unwrap();
+    let incoming = bring_in(&given, &path, opened, true).unwrap();
+    assert_eq!(value_in(&path).await, Some(1), "it is not in its place yet");
+    assert_eq!(value_in(incoming.path()).await, Some(2));
+    let former = incoming.put_in_place(Timestamp::EPOCH).unwrap();
     assert_eq!(value_in(&path).await, Some(2));
     assert_eq!(value_in(&former.unwrap()).await, Some(1));
     let deleted = BackupSecrets::Deleted;
     let later = Timestamp::from_millis(1);
-    put_back(&given, &path, deleted, true, later).unwrap();
+    let incoming = bring_in(&given, &path, deleted, true).unwrap();
+    incoming.put_in_place(later).unwrap();
     let store = Store::open_existing(&path, wrong, ManualClock::default()).unwrap();
     let secret = store.read("credential", Stage::Current).await.unwrap();
     assert!(secret.is_none());

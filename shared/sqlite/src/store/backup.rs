@@ -78,21 +78,27 @@ fn copy(path: &Path, draft: &Path) -> Result<(), OpenError> {
     file.sync_all().map_err(|source| files(draft, source))
 }
 
-/// Replaces the store in the file `path` with the copy `backup`, and keeps the former one beside it
-/// if `replace` is set; says where. What cannot be used is found before anything is changed. Killed at any point,
-/// it leaves the former store or the restored one, and may be repeated.
+/// A checked copy beside the store, to be put in its place. While it exists no worker runs on the store.
+#[derive(Debug)]
+pub struct IncomingStore {
+    path: PathBuf,
+    incoming: PathBuf,
+    _lock: fs::File,
+}
+
+/// Brings the copy `backup` beside the store in the file `path`, and checks it. What cannot be used is found before
+/// anything is changed. May be repeated.
 ///
 /// # Errors
 ///
 /// [`OpenError`] when a worker runs, `backup` is damaged or no store, its secrets do not open, or there is a store
 /// and `replace` is not set.
-pub fn put_back(
+pub fn bring_in(
     backup: &Path,
     path: &Path,
     secrets: BackupSecrets<'_>,
     replace: bool,
-    now: Timestamp,
-) -> Result<Option<PathBuf>, OpenError> {
+) -> Result<IncomingStore, OpenError> {
     let folder = folder_of(path);
     prepare_folder(folder)?;
     let lock = lock(folder)?;
@@ -116,31 +122,60 @@ pub fn put_back(
         });
     }
     file.sync_all().map_err(|source| files(&incoming, source))?;
-    for suffix in BESIDE {
-        remove(&beside(&incoming, suffix))?;
+    Ok(IncomingStore {
+        path: path.to_owned(),
+        incoming,
+        _lock: lock,
+    })
+}
+
+impl IncomingStore {
+    /// Where it is, for what is to be changed in it before it is put in place.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.incoming
     }
-    let former = path
-        .exists()
-        .then(|| beside(path, &format!("-before-{}", now.as_millis())));
-    if let Some(former) = &former {
-        // Everything that is in the log goes into the file, which then stands alone.
-        let connection = connect(path, Migrate::Nothing);
-        if let Ok(connection) = connection {
-            let moved = connection.pragma_update(None, "wal_checkpoint", "TRUNCATE");
-            moved.map_err(|source| OpenError::Sql {
-                path: path.to_owned(),
-                source,
-            })?;
+
+    /// Puts it in the place of the store, and keeps the former one beside it; says where. Killed at any point, it
+    /// leaves the former store or the restored one.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when a file cannot be moved.
+    pub fn put_in_place(self, now: Timestamp) -> Result<Option<PathBuf>, OpenError> {
+        let Self { path, incoming, .. } = &self;
+        stand_alone(incoming)?;
+        let former = path
+            .exists()
+            .then(|| beside(path, &format!("-before-{}", now.as_millis())));
+        if let Some(former) = &former {
+            stand_alone(path)?;
+            fs::rename(path, former).map_err(|source| files(path, source))?;
         }
-        fs::rename(path, former).map_err(|source| files(path, source))?;
+        for suffix in BESIDE {
+            remove(&beside(path, suffix))?;
+        }
+        fs::rename(incoming, path).map_err(|source| files(path, source))?;
+        flush_folder(path)?;
+        Ok(former)
+    }
+}
+
+/// Moves everything that is in the log of the store in the file `path` into the file, and removes what SQLite keeps
+/// beside it. A file that is no store stays as it is.
+fn stand_alone(path: &Path) -> Result<(), OpenError> {
+    if let Ok(connection) = connect(path, Migrate::Nothing) {
+        let moved = connection.pragma_update(None, "wal_checkpoint", "TRUNCATE");
+        moved.map_err(|source| OpenError::Sql {
+            path: path.to_owned(),
+            source,
+        })?;
+        drop(connection);
         for suffix in BESIDE {
             remove(&beside(path, suffix))?;
         }
     }
-    fs::rename(&incoming, path).map_err(|source| files(path, source))?;
-    flush_folder(path)?;
-    drop(lock);
-    Ok(former)
+    Ok(())
 }
 
 /// Refuses what is no whole store of ours, or holds secrets that do not open, and brings an older one up to date.
