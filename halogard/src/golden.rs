@@ -1,6 +1,7 @@
 //! How every answer looks: as text at three widths, without colour, and as JSON. What is meant to look otherwise changes
 //! a file in `snapshots`; `INSTA_UPDATE=always` writes them.
 
+mod files;
 #[path = "../../shared/operations/tests/support/mod.rs"]
 mod filled;
 mod setup;
@@ -65,7 +66,15 @@ fn looks<A: Serialize + JsonSchema>(name: &str, answer: &A, write: impl Fn(&A, &
     plan_looks(name, answer, write);
 }
 
-/// The same for a plan, which is shown before a question and never printed as JSON.
+/// Compares the JSON of `answer` with the file of `name` and with its published schema, where the text is no page.
+#[track_caller]
+fn json_looks<A: Serialize + JsonSchema>(name: &str, answer: &A) {
+    let shown = json(answer).unwrap();
+    schemas::check::<A>(name, &shown);
+    matches(name, &format!("JSON\n\n{shown}\n"));
+}
+
+/// Compares how a plan looks with the file of `name`: it is shown before a question and never printed as JSON.
 #[track_caller]
 fn plan_looks<A: Serialize>(name: &str, answer: &A, write: impl Fn(&A, &mut TextPage)) {
     let mut all = String::new();
@@ -80,8 +89,14 @@ fn plan_looks<A: Serialize>(name: &str, answer: &A, write: impl Fn(&A, &mut Text
         writeln!(all, "{width} columns\n\n{}\n", text.trim_end()).unwrap();
     }
     writeln!(all, "JSON\n\n{}", json(answer).unwrap()).unwrap();
+    matches(name, &all);
+}
+
+/// Compares `text` with the file of `name`.
+#[track_caller]
+fn matches(name: &str, text: &str) {
     // Each release has another version.
-    let all = all.replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    let all = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
     insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
         insta::assert_snapshot!(name, all);
     });

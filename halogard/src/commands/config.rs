@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::cli::ModeName;
 use crate::failure::{FailureKind, Refused};
 use crate::output;
-use crate::page::{self, Cell, Mood};
+use crate::page::{self, Cell, Mood, TextPage};
 use crate::written_file::{self, Readers};
 use apply::ApplyOptions;
 use plan::PlanOptions;
@@ -99,9 +99,9 @@ fn chosen(file: Option<&PathBuf>) -> PathBuf {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NewConfig<'a> {
     /// The file.
-    file: &'a Path,
+    pub file: &'a Path,
     /// Who creates the tickets.
-    mode: Mode,
+    pub mode: Mode,
 }
 
 /// The answer of `config check`, of a valid file.
@@ -109,15 +109,15 @@ pub struct NewConfig<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ValidConfig<'a> {
     /// The file.
-    file: &'a Path,
+    pub file: &'a Path,
     /// How many templates it has.
-    templates: usize,
+    pub templates: usize,
     /// How many rules.
-    rules: usize,
+    pub rules: usize,
     /// How many environments it maps.
-    environments: usize,
+    pub environments: usize,
     /// What should be reviewed.
-    warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// Writes a commented file; never replaces an existing one.
@@ -135,13 +135,16 @@ fn init(path: &Path, mode: ModeName, json: bool) -> anyhow::Result<()> {
         file: path,
         mode: mode.into(),
     };
-    page::print(&answer, json, |answer, page| {
-        let file = answer.file.display();
-        page.line(Cell::new(format!("wrote {file}"), Mood::Good));
-        page.line(format!(
-            "next: put your ids into it, then run halogard config check {file}"
-        ));
-    })
+    page::print(&answer, json, write_new)
+}
+
+/// Puts on a page that a file was written, and what comes next.
+pub fn write_new(answer: &NewConfig<'_>, page: &mut TextPage) {
+    let file = answer.file.display();
+    page.line(Cell::new(format!("wrote {file}"), Mood::Good));
+    page.line(format!(
+        "next: put your ids into it, then run halogard config check {file}"
+    ));
 }
 
 /// Replaces the content of the config file at `path` by what `change` makes of it, whole or not at all, and
@@ -200,16 +203,19 @@ fn check(path: &Path, json: bool) -> anyhow::Result<()> {
         environments: policy.environments.len(),
         warnings: config.warnings.iter().map(ToString::to_string).collect(),
     };
-    page::print(&answer, json, |answer, page| {
-        let line = format!(
-            "ok {}: {}, {}, {}",
-            answer.file.display(),
-            counted(answer.templates, "template"),
-            counted(answer.rules, "rule"),
-            counted(answer.environments, "environment")
-        );
-        page.line(Cell::new(line, Mood::Good));
-    })
+    page::print(&answer, json, write_valid)
+}
+
+/// Puts on a page that a file is valid.
+pub fn write_valid(answer: &ValidConfig<'_>, page: &mut TextPage) {
+    let line = format!(
+        "ok {}: {}, {}, {}",
+        answer.file.display(),
+        counted(answer.templates, "template"),
+        counted(answer.rules, "rule"),
+        counted(answer.environments, "environment")
+    );
+    page.line(Cell::new(line, Mood::Good));
 }
 
 #[cfg(test)]

@@ -105,13 +105,9 @@ pub async fn run(command: &NotifyCommand) -> anyhow::Result<ExitCode> {
                 value,
             };
             opened_store::run_where(&options.store, MissingStore::Created, store).await?;
-            let answer = StoredSecret {
-                stored: options.secret.member(),
-            };
+            let answer = StoredSecret::of(options.secret);
             page::print(&answer, options.store.json, |_, page| {
-                let what = options.secret.words();
-                let line = format!("stored the {what}; `halogard notify test` tries it");
-                page.line(Cell::new(line, Mood::Good));
+                write_stored(options.secret, page);
             })?;
             Ok(ExitCode::SUCCESS)
         }
@@ -124,6 +120,22 @@ pub async fn run(command: &NotifyCommand) -> anyhow::Result<ExitCode> {
 pub struct StoredSecret {
     /// Which secret, by its member.
     stored: &'static str,
+}
+
+impl StoredSecret {
+    /// The answer about `secret`.
+    pub const fn of(secret: ChannelSecret) -> Self {
+        Self {
+            stored: secret.member(),
+        }
+    }
+}
+
+/// Puts on a page that `secret` was stored, and what comes next.
+pub fn write_stored(secret: ChannelSecret, page: &mut TextPage) {
+    let what = secret.words();
+    let line = format!("stored the {what}; `halogard notify test` tries it");
+    page.line(Cell::new(line, Mood::Good));
 }
 
 /// Sends a test by each channel.

@@ -118,18 +118,18 @@ struct RotateCommand<P> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RotateAnswer {
     /// Which credential.
-    credential: &'static str,
+    pub credential: &'static str,
     /// How far the rotation is.
-    state: RotateState,
+    pub state: RotateState,
     /// The new value to enter at the vendor, where a person has to.
-    value: Option<String>,
+    pub value: Option<String>,
 }
 
 /// How far a rotation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-enum RotateState {
+pub enum RotateState {
     /// The new value is in use.
     Done,
     /// A person has to act before it goes on.
