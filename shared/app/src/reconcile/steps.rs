@@ -187,6 +187,11 @@ impl<E: Env> Reconciler<E> {
                 HumanActivity::None { as_of }
             }
             None => {
+                // Together, because each ages while the other is read.
+                let time = session.plan_time(self.clock.now());
+                if !session.link.is_ticket_current(time) {
+                    self.refresh_ticket(session).await?;
+                }
                 let asked_at = self.clock.now();
                 let Some(notes) = self.notes_of(id, session).await? else {
                     return Ok(Next::Replan);
