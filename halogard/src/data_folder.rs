@@ -184,7 +184,7 @@ impl Restore<'_> {
             }
             copy_key(&of_backup, &key)?;
         }
-        self.note_in(incoming.path(), &key, operator).await?;
+        self.note_in(incoming.incoming(), &key, operator).await?;
         Ok(incoming.put_in_place(now)?)
     }
 

@@ -10,7 +10,7 @@ use super::filled::{NOW, empty_store};
 use super::{json_looks, looks, used_store};
 use crate::commands;
 use crate::commands::backup::{self, BackedUp, Restored};
-use crate::commands::config::changes::ShownConfig;
+use crate::commands::config::versions::ShownConfig;
 use crate::commands::config::{self, NewConfig, ValidConfig};
 use crate::commands::notify::{self, ChannelSecret, StoredSecret};
 use crate::commands::rotate::{RotateAnswer, RotateState};
@@ -99,7 +99,7 @@ async fn an_audit_without_entries_looks_as_before() {
     looks("audit_list_empty", &answer, commands::audit::write);
     let (store, _folder) = used_store().await;
     let filter = AuditFilter {
-        actor: Some("ada".to_owned()),
+        actor: Some("grace".to_owned()),
         ..AuditFilter::default()
     };
     let answer = audit::list(&store, &filter, NOW).await.unwrap();

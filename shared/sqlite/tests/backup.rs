@@ -135,7 +135,7 @@ async fn a_copy_that_cannot_be_used_leaves_the_store_as_it_was() {
     fs::write(&given, &good_bytes).unwrap();
     let incoming = bring_in(&given, &path, opened, true).unwrap();
     assert_eq!(value_in(&path).await, Some(1), "it is not in its place yet");
-    assert_eq!(value_in(incoming.path()).await, Some(2));
+    assert_eq!(value_in(incoming.incoming()).await, Some(2));
     let former = incoming.put_in_place(Timestamp::EPOCH).unwrap();
     assert_eq!(value_in(&path).await, Some(2));
     assert_eq!(value_in(&former.unwrap()).await, Some(1));

@@ -275,7 +275,7 @@ type Kill = (Component, u64, CrashTiming);
 
 /// The end without a kill, and every point at which one is possible.
 async fn in_peace(given: Given) -> (EndState, Vec<Kill>) {
-    let stage = Stage::set_for(given).await;
+    let stage = Box::pin(Stage::set_for(given)).await;
     let points = stage.scenario.crash_points.clone();
     let components = [Component::Store, Component::HaloPsa];
     let before = components.map(|component| points.count(component));
@@ -293,7 +293,7 @@ async fn in_peace(given: Given) -> (EndState, Vec<Kill>) {
 
 /// The end where the command is killed once and given again.
 async fn killed(given: Given, (component, ordinal, timing): Kill) -> EndState {
-    let stage = Stage::set_for(given).await;
+    let stage = Box::pin(Stage::set_for(given)).await;
     let points = stage.scenario.crash_points.clone();
     points.arm(component, ordinal, timing);
     let ended = points.until_crash(Box::pin(stage.give(given))).await;

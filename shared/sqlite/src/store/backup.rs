@@ -132,7 +132,7 @@ pub fn bring_in(
 impl IncomingStore {
     /// Where it is, for what is to be changed in it before it is put in place.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub fn incoming(&self) -> &Path {
         &self.incoming
     }
 
