@@ -141,7 +141,8 @@ async fn what_is_to_be_written_is_written_however_long_each_answer_takes() {
                 assert!(!outcomes.contains(&"conflict"), "{of}");
                 let desk = &bench.reconciler.desk;
                 let asked = u64::from(desk.switch.asked() - before);
-                assert!(asked <= 4 * count + 4, "{asked} requests: {of}");
+                // State and notes before a closing and before a reopening, which no sweep has saved here, and a list.
+                assert!(asked <= 5 * count + 4, "{asked} requests: {of}");
                 for id in alerts(count) {
                     let tickets = desk.tickets.lock().unwrap();
                     let shown = tickets.get(&ticket_of(id)).unwrap();
