@@ -37,8 +37,8 @@ impl StopSwitch {
     }
 }
 
-/// A budget that grants no permit once the process is to end. Whoever waits for one is denied it at once: its message
-/// goes back to the queue, and the next process finds it there.
+/// A budget that grants no permit once the process is to end. A caller that waits for one is denied it at once: its
+/// message goes back to the queue, and the next process finds it there.
 pub struct StoppableBudget<B, C> {
     budget: B,
     clock: C,

@@ -138,7 +138,7 @@ impl<E: Env> Reconciler<E> {
     }
 
     /// When `ticket` is read for a webhook that was received at `sent_at` and names neither its delivery nor a time;
-    /// `None` when that may be now, or when it was read since. Whoever has recorded such a webhook can send it
+    /// `None` when that may be now, or when it was read since. A stranger who has recorded such a webhook can send it
     /// again and again, and each looks like another change.
     async fn undated_read_at(
         &self,

@@ -271,7 +271,7 @@ fn end(state: &mut State, at: usize, end: End) {
     }
 }
 
-/// Whoever loaded the link before it was saved meets a conflict.
+/// A worker that loaded the link before it was saved meets a conflict.
 fn outdate_others(state: &mut State, before: &Pair) {
     if state.pair != *before {
         state.workers.iter_mut().for_each(Worker::outdate);
